@@ -1,0 +1,142 @@
+"""Adapters: the identity when fresh, exact when reloaded, and refused when they do not fit."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+from peft import PeftModel
+from safetensors.torch import load_file, save_file
+
+from tests.training.rows import batch_of, forward_of, load, random_examples
+from tunesmith.errors import ModelError
+from tunesmith.model import adapters
+from tunesmith.model.load import load_model, save_model
+from tunesmith.recipe import LoraSection, ModelSection
+
+LORA = LoraSection(method="lora", r=4)
+
+
+def logits(loaded, model=None) -> torch.Tensor:
+    forward = forward_of(loaded)
+    forward.model = model or loaded.model
+    with torch.no_grad():
+        return forward.supervised_logits(batch_of(loaded, random_examples(loaded.kind)))
+
+
+def trained(loaded, section=LORA):
+    """An adapted model whose adapter does something."""
+    model = adapters.attach(loaded.model, section).eval()
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.requires_grad:
+                parameter.add_(torch.randn_like(parameter) * 0.03)
+    return model
+
+
+def test_a_fresh_adapter_changes_nothing(model_folder):
+    """P8."""
+    reference = logits(load(model_folder))
+    loaded = load(model_folder)
+    assert torch.equal(logits(loaded, adapters.attach(loaded.model, LORA).eval()), reference)
+
+
+def test_a_saved_adapter_gives_the_same_logits_bitwise_when_loaded_again(model_folder, tmp_path):
+    """P4, through our loader and through plain peft."""
+    loaded = load(model_folder)
+    model = trained(loaded)
+    live = logits(loaded, model)
+    save_model(model, loaded.tokenizer, tmp_path)
+    assert torch.equal(logits(load_model(ModelSection(name_or_path=str(tmp_path)))), live)
+    fresh = load(model_folder)
+    assert torch.equal(logits(fresh, PeftModel.from_pretrained(fresh.model, tmp_path).eval()), live)
+    assert not torch.equal(live, logits(load(model_folder)))
+
+
+def test_a_merged_adapter_gives_the_live_logits(model_folder):
+    """P2."""
+    loaded = load(model_folder)
+    model = trained(loaded)
+    live = logits(loaded, model)
+    merged = adapters.merge(model)
+    assert not isinstance(merged, PeftModel)
+    assert (logits(loaded, merged) - live).abs().max() <= 1e-5
+
+
+def test_an_adapter_can_be_merged_while_loading(model_folder, tmp_path):
+    loaded = load(model_folder)
+    model = trained(loaded)
+    live = logits(loaded, model)
+    save_model(model, loaded.tokenizer, tmp_path)
+    merged = load_model(ModelSection(name_or_path=str(tmp_path)), merge=True)
+    assert merged.is_stacked
+    assert (logits(merged) - live).abs().max() <= 1e-5
+
+
+def _rename(tensors):
+    return {name.replace("lora_A", "lora_C"): tensor for name, tensor in tensors.items()}
+
+
+@pytest.mark.parametrize(
+    "damage", [_rename, lambda t: dict(list(t.items())[1:]), lambda t: t | {"extra": torch.ones(2)},
+               lambda t: {name: tensor[:1].contiguous() for name, tensor in t.items()}],
+    ids=["renamed", "missing", "unexpected", "misshapen"],
+)  # fmt: skip
+def test_an_adapter_whose_weights_do_not_match_is_refused(model_folders, tmp_path, damage):
+    """P4: peft alone would load it as nothing, with one warning."""
+    loaded = load(model_folders["llama"])
+    save_model(trained(loaded), loaded.tokenizer, tmp_path)
+    file = tmp_path / "adapter_model.safetensors"
+    save_file(damage(load_file(file)), file, metadata={"format": "pt"})
+    with pytest.raises(ModelError, match="adapter") as caught:
+        load_model(ModelSection(name_or_path=str(tmp_path)))
+    assert "\n" not in str(caught.value)
+
+
+def test_an_adapter_on_another_base_is_refused(model_folders, tmp_path):
+    loaded = load(model_folders["llama"])
+    save_model(trained(loaded), loaded.tokenizer, tmp_path)
+    path = tmp_path / "adapter_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"base_model_name_or_path": str(model_folders["gpt2"])}))
+    with pytest.raises(ModelError, match="does not fit|missing or unknown"):
+        load_model(ModelSection(name_or_path=str(tmp_path)))
+
+
+def test_an_adapter_config_without_a_base_says_so(model_folders, tmp_path):
+    (tmp_path / "adapter_config.json").write_text("{}")
+    with pytest.raises(ModelError, match="does not say what its base model is"):
+        load_model(ModelSection(name_or_path=str(tmp_path)))
+    (tmp_path / "adapter_config.json").write_text("{")
+    with pytest.raises(ModelError, match="cannot be read"):
+        load_model(ModelSection(name_or_path=str(tmp_path)))
+
+
+@pytest.mark.parametrize(("shape", "names"), [("llama", ["q_proj", "v_proj"]), ("gpt2", ["c_attn"]), ("t5", ["q", "v"])])
+def test_only_the_named_layers_are_adapted(model_folders, shape, names):
+    model = adapters.attach(load(model_folders[shape]).model, LoraSection(method="lora", target_modules=names))
+    adapted = {name.split(".lora_")[0].rsplit(".", 1)[-1] for name, p in model.named_parameters() if p.requires_grad}
+    assert adapted == set(names)
+
+
+def test_all_linear_leaves_the_output_head_alone(model_folder):
+    model = adapters.attach(load(model_folder).model, LORA)
+    trainable = [name for name, p in model.named_parameters() if p.requires_grad]
+    assert trainable
+    assert not any("lm_head" in name for name in trainable)
+
+
+def test_a_target_that_matches_nothing_names_the_near_one(model_folders):
+    section = LoraSection(method="lora", target_modules=["q_porj"])
+    with pytest.raises(ModelError, match="no layer of this model is called `q_porj`. Did you mean `q_proj`"):
+        adapters.attach(load(model_folders["llama"]).model, section)
+
+
+def test_rank_alpha_and_dropout_reach_the_adapter(model_folders):
+    section = LoraSection(method="lora", r=3, lora_alpha=6, lora_dropout=0.25)
+    model = adapters.attach(load(model_folders["llama"]).model, section)
+    config = model.peft_config["default"]
+    assert (config.r, config.lora_alpha, config.lora_dropout) == (3, 6, 0.25)
+    shapes = {p.shape[0] for name, p in model.named_parameters() if "lora_A" in name}
+    assert shapes == {3}

@@ -1,0 +1,136 @@
+"""Checkpoints: whole or not there, and never believed unchecked."""
+
+from __future__ import annotations
+
+import json
+import random
+
+import numpy as np
+import pytest
+import torch
+
+from tunesmith.errors import CheckpointError, ResourceError
+from tunesmith.training import checkpoint as saving
+from tunesmith.training.checkpoint import (
+    Checkpoint,
+    generator_tensors,
+    load_checkpoint,
+    newest_checkpoint,
+    restore_generators,
+    save_checkpoint,
+)
+
+
+def checkpoint(step: int) -> Checkpoint:
+    weights = {"a": torch.full((3, 4), float(step)), "b": torch.arange(5.0)}
+    return Checkpoint(step, weights, {"a/step": torch.tensor(step)}, {"torch": torch.arange(3)}, {"train": {"seed": 0}})
+
+
+def ignore(_text: str) -> None:
+    pass
+
+
+def test_what_is_saved_is_what_is_loaded(tmp_path):
+    save_checkpoint(tmp_path, checkpoint(7))
+    loaded = newest_checkpoint(tmp_path, on_damage=ignore)
+    assert loaded.step == 7
+    assert torch.equal(loaded.weights["a"], torch.full((3, 4), 7.0))
+    assert loaded.optimizer["a/step"].item() == 7
+    assert loaded.state["train"] == {"seed": 0}
+
+
+def test_the_manifest_lists_size_and_hash_of_every_file(tmp_path):
+    folder = save_checkpoint(tmp_path, checkpoint(500))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert folder.name == "step-000500"
+    assert set(manifest["files"]) == {path.name for path in folder.iterdir()} - {"manifest.json"}
+    assert all(entry["size_bytes"] == (folder / name).stat().st_size for name, entry in manifest["files"].items())
+
+
+def test_the_newest_two_are_kept_and_the_best_one(tmp_path):
+    for step in (1, 2, 3, 4, 5):
+        save_checkpoint(tmp_path, checkpoint(step), also_keep=2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["step-000002", "step-000004", "step-000005"]
+
+
+@pytest.mark.parametrize("name", ["weights.safetensors", "optimizer.safetensors", "generators.safetensors", "state.json", "manifest.json"])
+def test_every_flipped_bit_and_every_cut_is_noticed(tmp_path, name):
+    folder = save_checkpoint(tmp_path, checkpoint(1))
+    content = (folder / name).read_bytes()
+    chosen = random.Random(0)
+    for _ in range(40):
+        damaged = bytearray(content)
+        damaged[chosen.randrange(len(content))] ^= 1 << chosen.randrange(8)
+        (folder / name).write_bytes(damaged)
+        if name == "manifest.json" and json_equal(damaged, content):
+            continue
+        with pytest.raises(CheckpointError):
+            load_checkpoint(tmp_path, 1)
+    for _ in range(10):
+        (folder / name).write_bytes(content[: chosen.randrange(len(content))])
+        with pytest.raises(CheckpointError):
+            load_checkpoint(tmp_path, 1)
+
+
+def json_equal(one: bytes, other: bytes) -> bool:
+    """A flip that leaves the manifest saying the same of the files (in its step, or in white space) damages nothing."""
+    try:
+        return json.loads(one)["files"] == json.loads(other)["files"]
+    except (ValueError, KeyError):
+        return False
+
+
+def test_a_damaged_newest_one_is_passed_over_and_left_as_evidence(tmp_path):
+    save_checkpoint(tmp_path, checkpoint(1))
+    folder = save_checkpoint(tmp_path, checkpoint(2))
+    (folder / "manifest.json").unlink()
+    told: list[str] = []
+    assert newest_checkpoint(tmp_path, on_damage=told.append).step == 1
+    assert "step-000002: incomplete checkpoint" in told[0]
+    assert folder.is_dir()
+
+
+def test_only_damaged_ones_are_an_error_and_none_at_all_is_not(tmp_path):
+    assert newest_checkpoint(tmp_path, on_damage=ignore) is None
+    folder = save_checkpoint(tmp_path, checkpoint(1))
+    (folder / "weights.safetensors").write_bytes(b"")
+    with pytest.raises(CheckpointError, match="none of the 1 checkpoints is whole"):
+        newest_checkpoint(tmp_path, on_damage=ignore)
+
+
+def test_a_folder_left_half_written_by_a_kill_is_no_checkpoint(tmp_path):
+    save_checkpoint(tmp_path, checkpoint(1))
+    (tmp_path / "step-000002.tmp").mkdir()
+    assert newest_checkpoint(tmp_path, on_damage=ignore).step == 1
+    save_checkpoint(tmp_path, checkpoint(2))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["step-000001", "step-000002"]
+
+
+@pytest.mark.parametrize("failing", range(1, 8))
+def test_a_full_disk_is_one_line_and_leaves_the_older_one(tmp_path, monkeypatch, failing):
+    """The k-th sync fails: whichever it is, the checkpoint before is whole and nothing half-written is visible."""
+    save_checkpoint(tmp_path, checkpoint(1))
+    calls = iter(range(1, 100))
+    real = saving.os.fsync
+
+    def full(descriptor):
+        if next(calls) == failing:
+            raise OSError(28, "No space left on device")
+        real(descriptor)
+
+    monkeypatch.setattr(saving.os, "fsync", full)
+    with pytest.raises(ResourceError, match="No space left on device.*--resume") as caught:
+        save_checkpoint(tmp_path, checkpoint(2))
+    assert "\n" not in str(caught.value)
+    monkeypatch.undo()
+    assert newest_checkpoint(tmp_path, on_damage=ignore).step in (1, 2)
+    assert load_checkpoint(tmp_path, 1).step == 1
+
+
+def test_every_random_generator_is_put_back():
+    random.seed(3), np.random.seed(3), torch.manual_seed(3)
+    random.gauss(0, 1), np.random.normal()
+    state = generator_tensors()
+    drawn = [random.random(), random.gauss(0, 1), np.random.normal(), np.random.rand(), torch.rand(1).item()]
+    restore_generators(state)
+    assert [random.random(), random.gauss(0, 1), np.random.normal(), np.random.rand(), torch.rand(1).item()] == drawn

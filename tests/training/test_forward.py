@@ -1,0 +1,231 @@
+"""The forward and the loss: the same number whichever way the rows are batched, padded or packed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from tests.training.rows import batch_of, forward_of, load, random_examples
+from tunesmith.model.forward import Forward
+from tunesmith.rendering.collate import IGNORE_INDEX, Batch, collate
+from tunesmith.rendering.tokenize import Encoded
+from tunesmith.training.loop import accumulate
+from tunesmith.training.objectives import Sft
+from tunesmith.training.precision import Weights
+from tunesmith.training.validation import validate
+
+
+def gradient(loaded, batches) -> torch.Tensor:
+    """All gradients of one step as one vector."""
+    loaded.model.zero_grad(set_to_none=True)
+    loaded.model.eval()
+    loaded.model.requires_grad_(True)
+    accumulate(forward_of(loaded), Sft(), batches, Weights(loaded.model, "fp32"))
+    return torch.cat([p.grad.flatten() for p in loaded.model.parameters() if p.grad is not None])
+
+
+def chunks(items, size):
+    return [items[i : i + size] for i in range(0, len(items), size)]
+
+
+@pytest.mark.parametrize("rows_per_batch", [1, 2, 4, 7])
+def test_accumulated_gradients_equal_the_full_batch_gradient(model_folder, rows_per_batch):
+    """L1: also where the last micro-batch is a short one (13 rows)."""
+    loaded = load(model_folder)
+    examples = random_examples(loaded.kind)
+    full = gradient(loaded, [batch_of(loaded, examples)])
+    cut = gradient(loaded, [batch_of(loaded, part) for part in chunks(examples, rows_per_batch)])
+    assert torch.norm(cut - full) / torch.norm(full) <= 1e-6
+
+
+def test_mean_of_batch_means_would_fail_the_accumulation_test(model_folder):
+    """The mistake the test above is for is large: it cannot hide in the tolerance."""
+    loaded = load(model_folder)
+    examples = random_examples(loaded.kind)
+    full = gradient(loaded, [batch_of(loaded, examples)])
+    parts = [gradient(loaded, [batch_of(loaded, part)]) for part in chunks(examples, 4)]
+    wrong = torch.stack(parts).mean(0)
+    assert torch.norm(wrong - full) / torch.norm(full) > 1e-2
+
+
+@pytest.mark.parametrize("rows_per_batch", [1, 2, 4, 8, 13])
+def test_validation_loss_does_not_depend_on_the_batch_size(model_folder, rows_per_batch):
+    """L5."""
+    loaded = load(model_folder)
+    examples = random_examples(loaded.kind)
+    batches = [batch_of(loaded, part) for part in chunks(examples, rows_per_batch)]
+    measured = validate(forward_of(loaded), Sft(), [lambda batch=batch: batch for batch in batches])
+    single = [forward_of(loaded)(batch_of(loaded, [example])) for example in examples]
+    reference = -torch.cat(single).double().mean().item()
+    assert abs(measured.loss - reference) <= 1e-6
+    assert measured.num_supervised_tokens == sum(len(part) for part in single)
+
+
+def test_supervised_count_equals_an_independent_count(model_folder):
+    """L7: what is counted is what the flags say, shifted by one for a decoder-only model."""
+    loaded = load(model_folder)
+    examples = random_examples(loaded.kind)
+    batch = batch_of(loaded, examples)
+    counted = [sum(example.supervised[1:]) if loaded.kind == "causal" else len(example.target_ids) for example in examples]
+    assert batch.supervised.sum(1).tolist() == counted
+    assert forward_of(loaded)(batch).shape == (sum(counted),)
+
+
+def test_unsupervised_tokens_after_the_answer_leave_the_loss_bitwise_unchanged(model_folders):
+    """L7: a token that is not supervised is no target; behind the last supervised one it is nothing at all."""
+    loaded = load(model_folders["llama"])
+    [example] = random_examples("causal", (20,))
+    supervised = [6 <= position < 12 for position in range(20)]
+    losses = []
+    for seed in range(4):
+        tail = torch.randint(2, 380, (8,), generator=torch.Generator().manual_seed(seed)).tolist()
+        row = replace(example, input_ids=[*example.input_ids[:12], *tail], supervised=supervised)
+        losses.append(forward_of(loaded)(batch_of(loaded, [row])))
+    assert all(torch.equal(losses[0], other) for other in losses)
+    assert len(losses[0]) == 6
+
+
+class PredictsFromInput(torch.nn.Module):
+    """A model that is certain the next token is what ``look(ids, position)`` says."""
+
+    def __init__(self, offset: int):
+        super().__init__()
+        self.offset = offset
+
+    def forward(self, input_ids, attention_mask, use_cache=False):
+        ids = torch.roll(input_ids, -self.offset, dims=1)
+        return SimpleNamespace(logits=torch.nn.functional.one_hot(ids, 400).float() * 50)
+
+
+def test_targets_are_shifted_exactly_once():
+    """L15: predicting the true next token costs nothing, repeating the current one costs a lot."""
+    batch = collate([(example,) for example in random_examples("causal")], pad_token_id=0)
+    next_token = Forward(PredictsFromInput(1))(batch)
+    same_token = Forward(PredictsFromInput(0))(batch)
+    assert -next_token.mean() < 1e-6
+    assert -same_token.mean() > 10
+
+
+def test_no_model_ever_receives_labels(model_folder, monkeypatch):
+    """Ours are called targets: a model that saw ``labels`` would shift or average on its own."""
+    loaded = load(model_folder)
+    seen = []
+    original = type(loaded.model).forward
+    monkeypatch.setattr(
+        type(loaded.model), "forward", lambda self, *args, **kwargs: seen.append(kwargs) or original(self, *args, **kwargs)
+    )
+    for head in ("full", "hooked", "kept") if loaded.kind == "causal" else ("full", "hooked"):
+        forward = forward_of(loaded)
+        forward.head = head
+        forward(batch_of(loaded, random_examples(loaded.kind)))
+    assert len(seen) >= 2
+    assert not any("labels" in kwargs for kwargs in seen)
+
+
+def test_the_head_on_supervised_positions_gives_what_the_full_head_gives(model_folder):
+    loaded = load(model_folder)
+    batch = batch_of(loaded, random_examples(loaded.kind))
+    reference = Forward(loaded.model, head="full")(batch)
+    for head in ("hooked", "kept") if loaded.kind == "causal" else ("hooked",):
+        assert torch.allclose(Forward(loaded.model, head=head)(batch), reference, atol=1e-6)
+
+
+def test_a_batch_with_nothing_supervised_gives_zero_loss_and_zero_gradients(model_folders):
+    """L16: never the mean of an empty set, which is not a number."""
+    loaded = load(model_folders["llama"])
+    rows = [replace(example, supervised=[False] * len(example.input_ids)) for example in random_examples("causal", (5, 9))]
+    learned = batch_of(loaded, random_examples("causal", (12,)))
+    with_empty = gradient(loaded, [learned, batch_of(loaded, rows)])
+    assert torch.equal(with_empty, gradient(loaded, [learned]))
+    measured = validate(forward_of(loaded), Sft(), [lambda: batch_of(loaded, rows)])
+    assert measured.loss is None
+    assert measured.num_supervised_tokens == 0
+
+
+def test_seq2seq_loss_is_the_token_mean_of_single_examples(model_folders):
+    """L21: padding of the answers is no target."""
+    loaded = load(model_folders["t5"])
+    examples = random_examples("seq2seq")
+    together = forward_of(loaded)(batch_of(loaded, examples)).mean()
+    single = torch.cat([forward_of(loaded)(batch_of(loaded, [example])) for example in examples]).mean()
+    assert abs(together - single) <= 1e-6
+
+
+def test_more_encoder_padding_does_not_change_the_seq2seq_loss(model_folders):
+    """L21."""
+    loaded = load(model_folders["t5"])
+    batch = batch_of(loaded, random_examples("seq2seq"))
+    pad = torch.zeros((len(batch.input_ids), 9), dtype=torch.long)
+    padded = replace(
+        batch, input_ids=torch.cat([batch.input_ids, pad], 1), attention_mask=torch.cat([batch.attention_mask, pad], 1)
+    )
+    unmasked = replace(padded, attention_mask=torch.ones_like(padded.input_ids))
+    reference = forward_of(loaded)(batch).mean()
+    assert abs(forward_of(loaded)(padded).mean() - reference) < 1e-6
+    assert abs(forward_of(loaded)(unmasked).mean() - reference) > 1e-4
+
+
+def test_seq2seq_answers_are_shifted_right_behind_the_start_token(model_folders):
+    loaded = load(model_folders["t5"])
+    [example] = random_examples("seq2seq", (8,))
+    batch = batch_of(loaded, [example])
+    assert batch.targets[0].tolist() == example.target_ids
+    assert batch.decoder_input_ids[0].tolist() == [0, *example.target_ids[:-1]]
+
+
+# -- packing -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", ["llama", "gpt2"])
+@pytest.mark.parametrize("attention", ["eager", "sdpa"])
+def test_packed_loss_is_the_token_mean_of_single_losses(model_folders, shape, attention):
+    """L17, L18: GPT-2's learned positions show unreset positions, which rotary ones hide."""
+    loaded = load(model_folders[shape])
+    loaded.model.set_attn_implementation(attention)
+    examples = random_examples("causal")
+    packed = forward_of(loaded)(batch_of(loaded, examples, packed=True)).mean()
+    single = torch.cat([forward_of(loaded)(batch_of(loaded, [example])) for example in examples]).mean()
+    assert abs(packed - single) <= 1e-6
+
+
+@pytest.mark.parametrize("shape", ["llama", "gpt2"])
+def test_packed_documents_cannot_attend_to_each_other(model_folders, shape):
+    """L17: another first document leaves every bit of the second one's logits as it was."""
+    loaded = load(model_folders[shape])
+    first, second = random_examples("causal", (10, 14))
+    [other] = random_examples("causal", (10,), seed=7)
+    other = replace(other, supervised=first.supervised)
+    num_second = sum(second.supervised[1:])
+    one = forward_of(loaded).supervised_logits(batch_of(loaded, [first, second], packed=True))[-num_second:]
+    two = forward_of(loaded).supervised_logits(batch_of(loaded, [other, second], packed=True))[-num_second:]
+    assert torch.equal(one, two)
+
+
+def _leaky(batch: Batch, mistake: str) -> Batch:
+    if mistake == "no block mask":
+        return replace(batch, document_ids=None)
+    positions = torch.arange(batch.input_ids.shape[1]).expand_as(batch.input_ids)
+    leaky = replace(batch)
+    object.__setattr__(leaky, "__class__", type("Unreset", (Batch,), {"position_ids": property(lambda self: positions)}))
+    return leaky
+
+
+@pytest.mark.parametrize(("shape", "mistake"), [("llama", "no block mask"), ("gpt2", "no block mask"), ("gpt2", "unreset")])
+def test_the_packing_test_would_see_a_leak(model_folders, shape, mistake):
+    loaded = load(model_folders[shape])
+    batch = batch_of(loaded, random_examples("causal"), packed=True)
+    good, bad = forward_of(loaded)(batch).mean(), forward_of(loaded)(_leaky(batch, mistake)).mean()
+    assert abs(good - bad) > 1e-5
+
+
+def test_no_target_crosses_from_one_document_to_the_next():
+    """L19."""
+    one = Encoded("a", [5, 6, 7], [True] * 3, text="", supervised_text="")
+    two = Encoded("b", [8, 9], [True] * 2, text="", supervised_text="")
+    batch = collate([(one, two)], pad_token_id=0)
+    assert batch.targets.tolist() == [[6, 7, IGNORE_INDEX, 9, IGNORE_INDEX]]
+    assert batch.position_ids.tolist() == [[0, 1, 2, 0, 1]]
+    assert batch.document_ids.tolist() == [[1, 1, 1, 2, 2]]

@@ -1,0 +1,215 @@
+"""What other tools call the same thing, so that a recipe written by habit is read and not only refused.
+
+Names are those of TRL, LLaMA-Factory, Axolotl, LitGPT, Unsloth and H2O LLM Studio. An alias may stand at the top level, as in
+their flat files, or in the section its target belongs to. Pure functions over dicts: nothing here knows pydantic.
+"""
+
+from __future__ import annotations
+
+import copy
+import difflib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tunesmith.errors import did_you_mean
+
+Path = tuple[str, ...]
+Fields = Mapping[str, frozenset[str]]  # section name -> names of its fields; a top-level field has an empty set
+
+ALIASES: dict[str, str] = {
+    "base_model": "model.name_or_path",
+    "checkpoint_dir": "model.name_or_path",
+    "llm_backbone": "model.name_or_path",
+    "model_name": "model.name_or_path",
+    "model_name_or_path": "model.name_or_path",
+    "model_revision": "model.revision",
+    "revision_of_model": "model.revision",
+    "data_path": "data.sources",
+    "dataset": "data.sources",
+    "dataset_name": "data.sources",
+    "datasets": "data.sources",
+    "json_path": "data.sources",
+    "local_dataset": "data.sources",
+    "train_dataframe": "data.sources",
+    "train_file": "data.sources",
+    "test_split_size": "data.validation_fraction",
+    "val_set_size": "data.validation_fraction",
+    "val_size": "data.validation_fraction",
+    "val_split_fraction": "data.validation_fraction",
+    "validation_size": "data.validation_fraction",
+    "test_size": "data.test_fraction",
+    "chat_template": "template.name",
+    "prompt_template": "template.name",
+    "num_fewshot": "template.num_shots",
+    "finetuning_type": "adapter.method",
+    "training_type": "adapter.method",
+    "lora_r": "adapter.r",
+    "lora_rank": "adapter.r",
+    "rank": "adapter.r",
+    "alpha": "adapter.lora_alpha",
+    "dropout": "adapter.lora_dropout",
+    "lora_target": "adapter.target_modules",
+    "lora_target_modules": "adapter.target_modules",
+    "stage": "train.objective",
+    "rl": "train.objective",
+    "epochs": "train.num_train_epochs",
+    "num_epochs": "train.num_train_epochs",
+    "train_steps": "train.max_steps",
+    "batch_size": "train.per_device_train_batch_size",
+    "micro_batch_size": "train.per_device_train_batch_size",
+    "train_batch_size": "train.per_device_train_batch_size",
+    "grad_accumulation": "train.gradient_accumulation_steps",
+    "gradient_accumulation": "train.gradient_accumulation_steps",
+    "cutoff_len": "train.max_length",
+    "max_seq_len": "train.max_length",
+    "max_seq_length": "train.max_length",
+    "sequence_len": "train.max_length",
+    "lr": "train.learning_rate",
+    "lr_scheduler": "train.lr_scheduler_type",
+    "gradient_clip": "train.max_grad_norm",
+    "gradient_clipping": "train.max_grad_norm",
+    "seed": "train.seed",
+    "eval_batch_size": "evaluate.batch_size",
+    "per_device_eval_batch_size": "evaluate.batch_size",
+    "out_dir": "output_dir",
+    "output_directory": "output_dir",
+}
+
+# Switches of other tools that choose a value of ours: name -> (target, their value -> our value).
+SWITCHES: dict[str, tuple[str, dict[Any, Any]]] = {
+    "use_peft": ("adapter.method", {True: "lora", False: "full"}),
+    "lora": ("adapter.method", {True: "lora", False: "full"}),
+    "lora_target_linear": ("adapter.target_modules", {True: "all-linear"}),
+    "bf16": ("train.precision", {True: "bf16", False: "fp32"}),
+}
+
+# A section written as one word or list instead of a mapping: section -> the field that is meant.
+SHORTHANDS = {"model": "name_or_path", "data": "sources", "template": "name", "adapter": "method"}
+
+# Names that cannot be carried over: what to do instead.
+_ANSWERS_ONLY = "Only the answers are trained on, always; delete the line."
+_BY_FLAG = "Resuming is the flag `--resume`; delete the line."
+_NO_TRACKING = "There is nothing to report to: metrics.jsonl and report.html lie in the run folder; delete the line."
+_AS_SOURCE = "Write it as a source of its own: `{path: FILE, split: validation}` in data.sources."
+_COLUMNS = "Write it in the source: `{path: FILE, columns: {instruction: …, output: …}}` in data.sources."
+_FORMAT = "The format is seen from the rows; delete the line, or say `columns` where it is not."
+ADVICE: dict[str, str] = {
+    **dict.fromkeys(
+        ["assistant_only_loss", "completion_only_loss", "train_on_prompt", "train_on_inputs", "mask_prompt", "mask_history",
+         "train_on_completions", "roles_to_train", "mask_prompt_labels"], _ANSWERS_ONLY),
+    **dict.fromkeys(["resume", "resume_from_checkpoint", "auto_resume_from_checkpoints"], _BY_FLAG),
+    **dict.fromkeys(["report_to", "wandb_project", "use_wandb", "use_mlflow", "logger", "enable_wandb", "enable_tensorboard"], _NO_TRACKING),
+    **dict.fromkeys(["eval_dataset", "test_datasets", "validation_file"], _AS_SOURCE),
+    **dict.fromkeys(["prompt_column", "answer_column"], _COLUMNS),
+    **dict.fromkeys(["type", "format", "format_type"], _FORMAT),
+    "dataset_dir": "Write the folder in the path: any file, glob or folder can stand in data.sources.",
+    "warmup_steps": "Say it as a share of the steps: train.warmup_ratio.",
+    "global_batch_size": "It is train.per_device_train_batch_size times train.gradient_accumulation_steps.",
+    "max_samples": "Say data.max_records (to train on) or evaluate.max_samples (to be tested on).",
+    "name": "The run is named by output_dir; the template by template.name.",
+    "fp16": "Say `train.precision: bf16` or `fp32`.",
+}  # fmt: skip
+
+
+@dataclass
+class Translation:
+    """A recipe's values under our names, a notice for each alias, and a problem for each contradiction."""
+
+    values: dict[str, Any]
+    notices: list[str] = field(default_factory=list)
+    problems: list[tuple[Path, str]] = field(default_factory=list)
+
+
+def translate(values: Mapping[str, Any], fields: Fields) -> Translation:
+    """Put everything under our names; unknown keys stay where they are, for validation to refuse."""
+    result = Translation(copy.deepcopy(dict(values)))
+    moved: list[tuple[Path, Path, Any]] = []
+    for path, value in _keys(values, fields):
+        target, meant = resolve(path, value, fields)
+        if target != path:
+            moved.append((path, target, meant))
+            _mapping_at(result.values, path[:-1]).pop(path[-1])
+    _place(moved, result)
+    return result
+
+
+def _keys(values: Mapping[str, Any], fields: Fields) -> Iterator[tuple[Path, Any]]:
+    """Every key at the top level and in a section of ours."""
+    for key, value in values.items():
+        yield (key,), value
+        if isinstance(value, dict) and fields.get(key):
+            yield from (((key, name), item) for name, item in value.items())
+
+
+def resolve(path: Path, value: Any, fields: Fields) -> tuple[Path, Any]:
+    """Where a name belongs among ours, and our value for it; the same path and value when it is ours or unknown."""
+    *section, key = path
+    known = fields.get(section[0], frozenset()) if section else fields
+    if not section and key in SHORTHANDS and isinstance(value, (str, list)):
+        return (key, SHORTHANDS[key]), value
+    if key in known or len(path) > 2:
+        return path, value
+    found = _meaning(key, value, fields)
+    if found is None or (section and found[0][0] != section[0]):
+        return path, value
+    return found
+
+
+def _meaning(key: str, value: Any, fields: Fields) -> tuple[Path, Any] | None:
+    """Our path and our value for what another tool calls ``key``."""
+    if key in SWITCHES:
+        target, choices = SWITCHES[key]
+        return (tuple(target.split(".")), choices[value]) if isinstance(value, bool) and value in choices else None
+    target = ALIASES.get(key) or _flat(key, fields)
+    if target == "adapter.target_modules" and value == "all":
+        value = "all-linear"
+    return None if target is None else (tuple(target.split(".")), value)
+
+
+def _flat(key: str, fields: Fields) -> str | None:
+    """Where a name of ours belongs that stands outside its section; None where that is not certain."""
+    owners = [section for section, names in fields.items() if key in names]
+    return f"{owners[0]}.{key}" if len(owners) == 1 and key not in ADVICE else None
+
+
+def _place(moved: Iterable[tuple[Path, Path, Any]], result: Translation) -> None:
+    """Write the moved values into ``result``, with a notice each; two names for one thing must agree."""
+    written: dict[Path, Path] = {}
+    for path, target, value in moved:
+        place, alias, ours = _mapping_at(result.values, target[:-1]), ".".join(path), ".".join(target)
+        if place is None:
+            continue  # the section is no mapping, which validation tells
+        if target[-1] in place and place[target[-1]] != value:
+            other = ".".join(written.get(target, target))
+            values = f"{value!r} and {place[target[-1]]!r}"
+            result.problems.append((path, f"says the same as `{other}`, with another value ({values}). Keep one."))
+            continue
+        place[target[-1]] = copy.deepcopy(value)
+        written[target] = path
+        result.notices.append(f"{alias}: read as `{ours}`.")
+
+
+def _mapping_at(values: dict[str, Any], section: Sequence[str]) -> dict[str, Any] | None:
+    """The mapping a section is written in, made where it is missing; None where something else stands there."""
+    for part in section:
+        if values.get(part) is None:
+            values[part] = {}
+        values = values[part]
+    return values if isinstance(values, dict) else None
+
+
+def advise(key: str, own: Iterable[str], section: str, fields: Fields) -> str:
+    """A sentence about an unknown key, led by a space: what to write instead. Empty where nothing comes near.
+
+    ``own`` are the names that could have stood there, ``section`` is where that is (empty: the top level).
+    """
+    if key in ADVICE:
+        return f" {ADVICE[key]}"
+    elsewhere = {name: target for name, (target, _) in SWITCHES.items()} | ALIASES
+    elsewhere |= {name: f"{owner}.{name}" for owner, names in fields.items() for name in names if name not in elsewhere}
+    near = did_you_mean(key, own)
+    if near and key not in elsewhere:
+        return near
+    nearest = difflib.get_close_matches(key, elsewhere, n=1, cutoff=0.6)
+    return f" Did you mean `{elsewhere[nearest[0]].removeprefix(f'{section}.')}`?" if nearest else near

@@ -1,0 +1,78 @@
+"""The command `tunesmith`: parse, wire, print. Results go to stdout, everything else to stderr.
+
+Each command imports its own layer inside the function, so that ``--help`` is instant.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+import typer
+
+from tunesmith.cli import chat, data, doctor, results, work
+from tunesmith.cli.messages import explain
+
+ORDER = ("init", "data", "preview", "run", "train", "report", "evaluate", "chat", "runs", "doctor", "version")
+PREPARE, TRAIN, JUDGE, HELP = "Prepare", "Train", "Judge", "Help"
+
+
+class InOrderOfUse(typer.core.TyperGroup):
+    """Lists the commands in the order a person meets them."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:
+        return sorted(self.commands, key=ORDER.index)
+
+
+app = typer.Typer(
+    name="tunesmith",
+    cls=InOrderOfUse,
+    help="Records → recipe → run folder → report: tune a language model on instructions, and learn honestly whether it got better.",
+    epilog="First steps: tunesmith init · tunesmith preview recipe.yaml · tunesmith run recipe.yaml",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command(rich_help_panel=PREPARE)(work.init)
+app.add_typer(data.app, name="data", rich_help_panel=PREPARE)
+app.command(rich_help_panel=PREPARE)(work.preview)
+app.command(rich_help_panel=TRAIN)(work.run)
+app.command(rich_help_panel=TRAIN)(work.train)
+app.command(rich_help_panel=JUDGE)(results.report)
+app.command(rich_help_panel=JUDGE)(results.evaluate)
+app.command(rich_help_panel=JUDGE)(chat.chat)
+app.command(rich_help_panel=JUDGE)(results.runs)
+app.command(rich_help_panel=HELP)(doctor.doctor)
+app.command(rich_help_panel=HELP)(doctor.version)
+
+
+@app.callback()
+def _everywhere(
+    debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error. Works behind every command too."),
+) -> None:
+    """Options of every command; `main` reads ``--debug`` before the commands see it."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; an error is told on stderr, without a traceback unless ``--debug`` is given."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 shows \u2192, and does not stop the run
+    try:
+        code = app([word for word in words if word != "--debug"], prog_name="tunesmith", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # whoever read our output has left; the interpreter's last flush must not complain
+        return 0
+    except BaseException as error:
+        if debug:
+            traceback.print_exc()
+        message, code = explain(error)
+        print(message, file=sys.stderr)
+        return code

@@ -1,0 +1,124 @@
+"""Talking to a model: streaming in a terminal, one answer per line in a pipe."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tunesmith.cli.console import make_progress, results_only
+from tunesmith.errors import TunesmithError, UsageError
+
+HELP = "Ctrl-D quits · /reset forgets the conversation · /system TEXT says how to behave"
+
+
+def chat(
+    target: Annotated[str, typer.Argument(metavar="MODEL|RUN", help="A model folder, a run, a hub id, or openai:MODEL@URL (key: OPENAI_API_KEY).", show_default=False)],
+    system: Annotated[str | None, typer.Option("--system", metavar="TEXT", help="How the model is to behave.", show_default=False)] = None,
+    shots: Annotated[Path | None, typer.Option("--shots", metavar="FILE", help="Records to take worked examples from.", show_default=False)] = None,
+    num_shots: Annotated[int, typer.Option("--num-shots", min=0, metavar="K", help="Worked examples before each request.")] = 0,
+    template: Annotated[str | None, typer.Option("--template", metavar="NAME", help="Another template than the model's: chatml, alpaca, plain or a .jinja file.", show_default=False)] = None,
+    max_new_tokens: Annotated[int, typer.Option("--max-new-tokens", min=1, help="Longest answer.")] = 256,
+    temperature: Annotated[float, typer.Option("--temperature", min=0.0, help="0 always takes the likeliest token.")] = 0.0,
+) -> None:
+    """Talk to a model, a run or an API. From a pipe: each line is a question, each answer one line."""
+    if num_shots and shots is None:
+        raise UsageError("--num-shots takes its examples from --shots FILE, which is missing.")
+    from tunesmith.lm import Sampling
+    from tunesmith.workflows.chat import open_chat
+
+    interactive = sys.stdin.isatty()
+    if interactive:
+        make_progress().say(f"Loading {target} …")
+    with results_only():
+        model = open_chat(target, template=template, system=None, shots=shots, num_shots=num_shots or (3 if shots else 0))
+    talk = Conversation(model, Sampling(max_new_tokens=max_new_tokens, temperature=temperature), system or "")
+    _talk_in_terminal(talk) if interactive else _answer_lines(talk)
+
+
+@dataclass
+class Conversation:
+    """The turns so far. The system message is kept apart, so that it can be changed in between."""
+
+    model: Any
+    sampling: Any
+    system: str = ""
+    turns: list = field(default_factory=list)
+
+    def ask(self, text: str) -> Iterator[str]:
+        """The answer in pieces; the conversation grows only by a question that was answered to the end, or stopped by hand."""
+        from tunesmith.records import Message
+
+        head = [Message("system", self.system)] if self.system else []
+        question, answer = Message("user", text), ""
+        try:
+            for piece in self.model.stream([*head, *self.turns, question], self.sampling):
+                answer += piece
+                yield piece
+        except GeneratorExit:
+            pass
+        if answer:
+            self.turns += [question, Message("assistant", answer)]
+
+    def reset(self) -> None:
+        self.turns.clear()
+
+
+def _answer_lines(talk: Conversation) -> None:
+    """Line k of the output answers line k of the input, each on its own; a line break within an answer is written as \\n."""
+    for line in sys.stdin:
+        question = line.rstrip("\r\n")
+        answer = "".join(talk.ask(question)) if question.strip() else ""
+        print(answer.replace("\\", "\\\\").replace("\r", "").replace("\n", "\\n"), flush=True)
+        talk.reset()
+
+
+def _talk_in_terminal(talk: Conversation) -> None:
+    import readline  # noqa: F401  (arrow keys and history in input())
+
+    print(HELP, file=sys.stderr)
+    while True:
+        try:
+            text = input("\n› ").strip()
+        except EOFError:
+            print()
+            return
+        except KeyboardInterrupt:
+            print("\n(Ctrl-D quits)", file=sys.stderr)
+            continue
+        if text.startswith("/"):
+            print(_command(talk, text), file=sys.stderr)
+        elif text:
+            _print_answer(talk, text)
+
+
+def _command(talk: Conversation, text: str) -> str:
+    """Do what a line that begins with / asks for, and say what was done."""
+    word, _, rest = text.partition(" ")
+    if word == "/reset":
+        talk.reset()
+        return "The conversation begins anew."
+    if word == "/system":
+        talk.system = rest.strip()
+        talk.reset()
+        return "The conversation begins anew, with this system message." if rest.strip() else "The conversation begins anew, without a system message."
+    return HELP
+
+
+def _print_answer(talk: Conversation, text: str) -> None:
+    """Stream one answer; Ctrl-C stops it, and an error ends the answer, not the conversation."""
+    pieces = talk.ask(text)
+    try:
+        for piece in pieces:
+            sys.stdout.write(piece)
+            sys.stdout.flush()
+        print()
+    except KeyboardInterrupt:
+        pieces.close()
+        print(" …")
+    except TunesmithError as error:
+        print(f"\n{error}", file=sys.stderr)

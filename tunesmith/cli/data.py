@@ -1,0 +1,48 @@
+"""The verbs on data files, before any recipe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tunesmith.cli.console import print_json
+from tunesmith.errors import UsageError
+
+app = typer.Typer(help="Look at data files.", no_args_is_help=True, rich_markup_mode="rich")
+
+
+@app.callback()
+def _group() -> None:
+    """Look at data files: what format, how many rows, how long, what is wrong."""
+
+
+@app.command()
+def inspect(
+    path: Annotated[str, typer.Argument(metavar="FILE", help="A .jsonl, .json, .csv, .tsv or .parquet file (also .gz), a folder or a glob.", show_default=False)],
+    columns: Annotated[list[str] | None, typer.Option("--columns", metavar="OURS=THEIRS", help="Name a column that is not recognized, e.g. instruction=question.", show_default=False)] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=0, help="How many rows to show.")] = 3,
+    json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
+) -> None:
+    """Say what a data file holds: format, counts, lengths, duplicates, bad rows, a few samples."""
+    from tunesmith.curation.inspect import inspect_file
+
+    found = inspect_file(path, columns=column_map(columns or []), limit=limit).to_dict()
+    if json:
+        print_json(found)
+        return
+    from tunesmith.cli.inspect_text import print_inspection
+
+    print_inspection(path, found)
+
+
+def column_map(pairs: list[str]) -> dict[str, str] | None:
+    """``["instruction=question"]`` as a mapping; None where nothing is given."""
+    named = {}
+    for pair in pairs:
+        ours, equals, theirs = pair.partition("=")
+        if not (ours and equals and theirs):
+            raise UsageError(f"--columns {pair}: write it as OURS=THEIRS, for example --columns instruction=question --columns output=answer")
+        named[ours] = theirs
+    return named or None

@@ -1,0 +1,161 @@
+"""What this machine has, what is installed, and what is missing."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tunesmith.cli.console import print_json, result_console
+from tunesmith.errors import GateFailed
+
+ENOUGH_DISK_BYTES, ENOUGH_MEMORY_BYTES = 5 * 2**30, 4 * 2**30
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the table. ``fix`` is what to do where it is not ok; a missing extra is no problem."""
+
+    name: str
+    state: str  # ok, missing (an extra), careful, broken
+    value: str
+    fix: str = ""
+
+
+def version() -> None:
+    """Print the version."""
+    from tunesmith import __version__
+
+    print(f"tunesmith {__version__}")
+
+
+def doctor(json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False) -> None:
+    """Check versions, hardware and what is missing."""
+    checks = [*_software(), *_hardware(), *_extras(), _torch_works()]
+    if json:
+        print_json({"ok": not any(check.state == "broken" for check in checks), "checks": [check.__dict__ for check in checks]})
+    else:
+        result_console().print(doctor_table(checks))
+    broken = [check.name for check in checks if check.state == "broken"]
+    if broken:
+        raise GateFailed(f"doctor: {', '.join(broken)} {'does' if len(broken) == 1 else 'do'} not work; the table says how to fix it.")
+    if not json:
+        print("Everything needed works.")
+
+
+def doctor_table(checks: list[Check]) -> Any:
+    """Name, value, and what to do about it."""
+    from rich.table import Table
+    from rich.text import Text
+
+    marks = {"ok": ("✓", "green"), "missing": ("–", "dim"), "careful": ("!", "yellow"), "broken": ("✗", "red")}
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    for check in checks:
+        mark, style = marks[check.state]
+        table.add_row(Text(mark, style=style), check.name, Text(check.value), Text(check.fix, style="dim"))
+    return table
+
+
+def _software() -> list[Check]:
+    from tunesmith import __version__
+
+    found = [Check("tunesmith", "ok", __version__), Check("python", "ok", f"{platform.python_version()} ({sys.prefix})")]
+    return found + [_package(requirement, "") for requirement in _requirements("")]
+
+
+def _extras() -> list[Check]:
+    """Packages of the extras, one line each, with the pip line for those that are not there."""
+    return [_package(requirement, extra) for extra in _extra_names() for requirement in _requirements(extra)]
+
+
+def _extra_names() -> list[str]:
+    try:
+        return [name for name in importlib.metadata.metadata("tunesmith").get_all("Provides-Extra") or [] if name not in ("test", "dev")]
+    except importlib.metadata.PackageNotFoundError:
+        return []
+
+
+def _requirements(extra: str) -> list[Any]:
+    """What our own package asks for: always (no extra), or for one extra."""
+    from packaging.requirements import Requirement
+
+    try:
+        asked = [Requirement(line) for line in importlib.metadata.requires("tunesmith") or []]
+    except importlib.metadata.PackageNotFoundError:
+        return []
+    without = [item for item in asked if item.marker is None or item.marker.evaluate({"extra": ""})]
+    return without if not extra else [item for item in asked if item not in without and item.marker.evaluate({"extra": extra})]
+
+
+def _package(requirement: Any, extra: str) -> Check:
+    fix = f"pip install 'tunesmith[{extra}]'" if extra else f"pip install '{requirement.name}{requirement.specifier}'"
+    name = f"{requirement.name} [{extra}]" if extra else requirement.name
+    try:
+        found = importlib.metadata.version(requirement.name)
+    except importlib.metadata.PackageNotFoundError:
+        return Check(name, "missing" if extra else "broken", "not installed", fix)
+    fits = requirement.specifier.contains(found, prereleases=True)
+    return Check(name, "ok" if fits else "careful", found, "" if fits else f"needs {requirement.specifier}: {fix}")
+
+
+def _hardware() -> list[Check]:
+    from tunesmith.run import cpu_name
+
+    memory, disk = free_memory_bytes(), shutil.disk_usage(".").free
+    gpus = _gpu_names()
+    return [
+        Check("processor", "ok", cpu_name()),
+        Check("memory", *_enough(memory, ENOUGH_MEMORY_BYTES, "close other programs, or use a smaller model")),
+        Check("disk", *_enough(disk, ENOUGH_DISK_BYTES, f"make room in {Path.cwd()}")),
+        Check("gpu", "ok", ", ".join(gpus) if gpus else "none; training runs on the processor"),
+    ]
+
+
+def _enough(free: int, needed: int, fix: str) -> tuple[str, str, str]:
+    ok = free >= needed
+    return ("ok" if ok else "careful", f"{free / 2**30:.1f} GiB free", "" if ok else fix)
+
+
+def free_memory_bytes() -> int:
+    """Memory this process may still take: what the machine has, or what the container leaves (cgroup v2)."""
+    import psutil
+
+    free = psutil.virtual_memory().available
+    try:
+        limit, used = (int(Path(f"/sys/fs/cgroup/memory.{name}").read_text()) for name in ("max", "current"))
+    except (OSError, ValueError):
+        return free
+    return min(free, max(0, limit - used))
+
+
+def _gpu_names() -> list[str]:
+    try:
+        told = subprocess.run(
+            ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"], capture_output=True, text=True, timeout=10, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return told.stdout.strip().splitlines()
+
+
+def _torch_works() -> Check:
+    """One step of a small model, on the device training would use."""
+    try:
+        import torch
+
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        layer = torch.nn.Linear(8, 8, device=device)
+        layer(torch.ones(2, 8, device=device)).sum().backward()
+        works = bool(torch.isfinite(layer.weight.grad).all())
+    except Exception as error:  # whatever is wrong with an installation, a doctor reports it
+        return Check("torch works", "broken", f"{type(error).__name__}: {' '.join(str(error).split())[:100]}", "pip install --force-reinstall torch")
+    threads = f"{torch.get_num_threads()} threads" + ("" if "OMP_NUM_THREADS" not in os.environ else " (OMP_NUM_THREADS)")
+    return Check("torch works", "ok" if works else "broken", f"a step on {device}, {threads}", "" if works else "pip install --force-reinstall torch")

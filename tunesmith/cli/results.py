@@ -1,0 +1,125 @@
+"""The verbs on results: report, evaluate, runs."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tunesmith.cli.console import clock, make_progress, print_json, result_console, results_only
+from tunesmith.errors import UsageError
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
+
+
+def report(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.", show_default=False)],
+    json: Json = False,
+) -> None:
+    """Write report.html and report.md of a run anew, from the files in its folder."""
+    from tunesmith.report import write_report
+
+    html, markdown = write_report(run)
+    print_json({"report": str(html), "markdown": str(markdown)}) if json else print(f"Report: {html}\n        {markdown}")
+
+
+def evaluate(
+    model: Annotated[str | None, typer.Argument(metavar="[MODEL|RUN]", help="A model folder, a run, a hub id or openai:MODEL@URL.", show_default=False)] = None,
+    tasks: Annotated[list[Path] | None, typer.Option("--tasks", metavar="FILE", help="Questions with answers. May be repeated.", show_default=False)] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="DIR", help="Where the answers and scores go.", show_default=False)] = None,
+    predictions: Annotated[Path | None, typer.Option("--predictions", metavar="FILE", help="Score these answers instead of asking a model.", show_default=False)] = None,
+    max_samples: Annotated[int | None, typer.Option("--max-samples", min=1, help="At most so many samples per task.", show_default=False)] = None,
+    num_shots: Annotated[int, typer.Option("--num-shots", min=0, help="Worked examples before each question.")] = 0,
+    json: Json = False,
+) -> None:
+    """Score a model, a run or given answers on your own questions."""
+    if (model is None) == (predictions is None):
+        raise UsageError("Give either a model (or run) to ask, or --predictions FILE with answers to score. See: tunesmith evaluate --help")
+    if not tasks or output is None:
+        missing = "--tasks FILE" if not tasks else "--output DIR"
+        raise UsageError(f"{missing} is missing. For example: tunesmith evaluate {model or 'MODEL'} --tasks questions.jsonl --output scores")
+    from tunesmith.workflows.evaluate import evaluate_model
+
+    with results_only():
+        summary = evaluate_model(
+            model, tasks=tasks, output_dir=output, predictions=predictions, max_samples=max_samples, num_shots=num_shots, console=make_progress()
+        )
+    if json:
+        print_json(summary)
+        return
+    result_console().print(score_table(summary))
+    print(f"Answers and scores: {shlex.quote(str(output))}")
+
+
+def runs(
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where the runs lie.")] = Path("runs"),
+    json: Json = False,
+) -> None:
+    """List the runs in a folder, with their scores."""
+    from tunesmith.run import list_runs
+
+    found = list_runs(folder)
+    if json:
+        print_json([run.to_dict() for run in found])
+    elif not found:
+        print(f"No runs in {folder}. Begin one with: tunesmith run RECIPE")
+    else:
+        result_console().print(runs_table(found, folder))
+
+
+def score_table(summary: dict[str, Any]) -> Any:
+    """Task, metric, and for each system the score with its 95 % interval."""
+    from rich.table import Table
+
+    systems = summary["systems"]
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for name in ("task", "n", "metric"):
+        table.add_column(name, justify="right" if name == "n" else "left", no_wrap=True)
+    for system in systems:
+        table.add_column(f"{system} (95 %)", justify="right", no_wrap=True)
+    for task, found in summary["tasks"].items():
+        for index, (metric, scores) in enumerate(found["metrics"].items()):
+            first = (task, f"{found['n']:,}") if index == 0 else ("", "")
+            table.add_row(*first, metric, *(score_text(scores.get(system)) for system in systems))
+    if len(summary["tasks"]) > 1:
+        for metric, scores in summary.get("overall", {}).items():
+            table.add_row("overall", "", metric, *(score_text(scores.get(system)) for system in systems), style="bold")
+    return table
+
+
+def score_text(score: dict[str, Any] | None) -> str:
+    """``0.412 [0.36, 0.46]``."""
+    if score is None or score.get("value") is None:
+        return "n/a"
+    interval = f" [{number(score.get('low'))}, {number(score.get('high'))}]" if score.get("low") is not None else ""
+    return f"{number(score['value'])}{interval}"
+
+
+def number(value: float | None) -> str:
+    return "n/a" if value is None else f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
+
+
+def runs_table(found: list, folder: Path) -> Any:
+    """One line per run."""
+    from rich.table import Table
+    from rich.text import Text
+
+    colors = {"better": "green", "worse": "red", "running": "cyan", "interrupted": "yellow"}
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for name in ("run", "state", "model", "method", "metric", "base → tuned", "verdict", "steps", "time"):
+        table.add_column(name, justify="right" if name in ("steps", "time") else "left", no_wrap=name in ("state", "method", "steps", "time"))
+    for run in found:
+        name = run.path.name if run.path.parent == folder else str(run.path.relative_to(folder))
+        name = run.path.resolve().name if name == "." else name
+        scores = f"{number(run.base)} → {number(run.tuned)}" if run.metric else "n/a"
+        verdict = run.problem or run.verdict or "n/a"
+        cells = [name, run.state, _short(run.model), run.method or "n/a", run.metric or "n/a", scores, verdict]
+        cells += ["n/a" if run.step is None else f"{run.step:,}", "n/a" if run.seconds is None else clock(run.seconds)]
+        table.add_row(*(Text(cell, style=colors.get(cell.split(" (")[0], "")) for cell in cells))
+    return table
+
+
+def _short(model: str | None) -> str:
+    return "n/a" if model is None else "/".join(model.rstrip("/").split("/")[-2:]) if len(model) > 30 else model

@@ -1,0 +1,132 @@
+"""The verbs on a recipe: init, preview, run, train."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tunesmith.cli.console import make_progress, print_json, results_only
+from tunesmith.errors import UsageError
+
+RecipePath = Annotated[Path, typer.Argument(metavar="RECIPE", help="A recipe (YAML), or a run folder to take its recipe from.", show_default=False)]
+OutputDir = Annotated[Path | None, typer.Option("--output-dir", "-o", metavar="DIR", help="The run folder. By default runs/ and the recipe's name.", show_default=False)]
+Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a field, e.g. --set train.max_steps=20. May be repeated.", show_default=False)]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in the folder; begin where none is there.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Delete what an earlier run wrote into the folder, and begin anew.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Load model and data, take one step in memory, write nothing.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
+
+
+def init(
+    path: Annotated[Path, typer.Argument(metavar="[RECIPE]", help="Where to write it; - prints it.")] = Path("recipe.yaml"),
+    model: Annotated[str, typer.Option("--model", metavar="MODEL", help="Fill in the model: a folder, a run or a hub id.", show_default=False)] = "",
+    data: Annotated[list[str] | None, typer.Option("--data", metavar="PATH", help="Fill in a source. May be repeated.", show_default=False)] = None,
+) -> None:
+    """Write a commented recipe with every field to start from."""
+    from tunesmith.files import write_text
+    from tunesmith.recipe import init_recipe_text
+
+    text = init_recipe_text(model, data or ())
+    if str(path) == "-":
+        sys.stdout.write(text)
+        return
+    if path.exists():
+        raise UsageError(f"{path}: already there, and not overwritten. Name another file: tunesmith init other.yaml")
+    write_text(path, text)
+    missing = " and ".join(name for name, value in (("model.name_or_path", model), ("data.sources", data)) if not value)
+    print(f"Wrote {path}.{f' Fill in {missing}.' if missing else ''}")
+    print(f"Next: tunesmith preview {shlex.quote(str(path))}")
+
+
+def preview(
+    recipe: RecipePath,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=0, help="How many records to show.")] = 3,
+    overrides: Overrides = None,
+    json: Json = False,
+) -> None:
+    """Show what the model will see, which tokens it learns from, and what is lost."""
+    console = make_progress()
+    loaded = _load(recipe, overrides, console)
+    from tunesmith.workflows.preview import preview as make_preview
+
+    with results_only():
+        shown = make_preview(loaded, limit=limit, console=console)
+    if json:
+        print_json(shown)
+        return
+    from tunesmith.cli.preview_text import print_preview
+
+    print_preview(shown)
+    print(f"Next: tunesmith run {shlex.quote(str(recipe))}")
+
+
+def run(
+    recipe: RecipePath,
+    output_dir: OutputDir = None,
+    overrides: Overrides = None,
+    resume: Resume = False,
+    overwrite: Overwrite = False,
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Do it all: data, training, comparison of base and tuned, report."""
+    _work(recipe, output_dir, overrides, resume, overwrite, dry_run, json, until="report")
+
+
+def train(
+    recipe: RecipePath,
+    output_dir: OutputDir = None,
+    overrides: Overrides = None,
+    resume: Resume = False,
+    overwrite: Overwrite = False,
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Stop after training: the same as run, without comparison and report."""
+    _work(recipe, output_dir, overrides, resume, overwrite, dry_run, json, until="train")
+
+
+def _work(recipe, output_dir, overrides, resume, overwrite, dry_run, as_json, *, until) -> None:
+    if resume and overwrite:
+        raise UsageError("--resume goes on with a run, --overwrite deletes it: give only one of them.")
+    console = make_progress()
+    loaded = _load(recipe, overrides, console)
+    folder = output_dir or default_folder(recipe, loaded.output_dir)
+    from tunesmith.workflows.run import run_recipe
+
+    command = shlex.join(["tunesmith", *sys.argv[1:]])
+    with results_only():
+        summary = run_recipe(
+            loaded, folder, resume=resume, overwrite=overwrite, dry_run=dry_run, console=console, until=until, command=command
+        )
+    print_json(summary) if as_json else _print_summary(summary, recipe, folder, dry_run, until)
+
+
+def _load(path: Path, overrides: list[str] | None, console: Any) -> Any:
+    from tunesmith.recipe import load_recipe, resolve_paths
+
+    return resolve_paths(load_recipe(path, overrides or (), notify=console.notice), path)
+
+
+def default_folder(recipe: Path, named: str | None) -> Path:
+    """Where a run goes that was not told: the recipe's output_dir; the run folder it was loaded from; else runs/ and the recipe's name."""
+    if named is not None:
+        return Path(named)
+    return recipe if recipe.is_dir() else Path("runs") / recipe.stem
+
+
+def _print_summary(summary: dict[str, Any], recipe: Path, folder: Path, dry_run: bool, until: str) -> None:
+    """The verdict, where the result is, and the next command."""
+    run_dir = shlex.quote(str(summary.get("run_dir") or folder))
+    if summary.get("verdict"):
+        print(summary["verdict"])
+    if dry_run:
+        print(f"Ready: model and data are loaded, and one step works. Nothing was written.\nNext: tunesmith run {shlex.quote(str(recipe))}")
+    elif until == "train":
+        print(f"Model:  {run_dir}/model\nNext:   tunesmith chat {run_dir}")
+    else:
+        print(f"Report: {summary.get('report') or run_dir}\nNext:   tunesmith chat {run_dir}")

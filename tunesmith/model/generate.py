@@ -1,0 +1,221 @@
+"""A local model that answers: `LocalModel` is a `LanguageModel` over transformers' generate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from threading import Thread
+
+import torch
+from transformers import GenerationConfig, StoppingCriteria, StoppingCriteriaList, TextIteratorStreamer
+
+from tunesmith.errors import ModelError
+from tunesmith.lm import Completion, Conversation, Sampling, cut_at_stop
+from tunesmith.model.forward import Forward
+from tunesmith.model.load import LoadedModel
+from tunesmith.model.probe import Capabilities
+from tunesmith.records import Message, Record
+from tunesmith.rendering.collate import collate
+from tunesmith.rendering.render import render
+from tunesmith.rendering.templates import ChatTemplate
+from tunesmith.rendering.tokenize import encode, encode_prompt
+
+STOP_TAIL_TOKENS = 24
+"""How many of the newest tokens are decoded to look for a stop string."""
+
+
+@dataclass(frozen=True)
+class LocalModel:
+    """A loaded model behind a chat template.
+
+    Greedy answers do not depend on what else is in the batch: prompts are sorted by length and padded with an explicit
+    mask, or only batched with others of their length where the probe found that padding shows.
+    """
+
+    loaded: LoadedModel
+    template: ChatTemplate
+    capabilities: Capabilities
+    batch_size: int = 16
+
+    def generate(
+        self,
+        conversations: Sequence[Conversation],
+        sampling: Sampling = Sampling(),
+        *,
+        tools: Sequence[Sequence[Mapping]] | None = None,
+        on_done: Callable[[int], None] | None = None,
+    ) -> list[Completion]:
+        """Answer each conversation, in the order given; one whose prompt leaves no room is answered with nothing."""
+        tools = tools or [()] * len(conversations)
+        prompts = [self.prompt_ids(turns, offered) for turns, offered in zip(conversations, tools, strict=True)]
+        answers: dict[int, Completion] = {}
+        for batch in self._batches(prompts, sampling):
+            completions = self._answer([prompts[i] for i in batch], sampling)
+            answers.update(zip(batch, completions, strict=True))
+            if on_done is not None:
+                on_done(len(batch))
+        return [answers[i] for i in range(len(prompts))]
+
+    def stream(self, conversation: Conversation, sampling: Sampling = Sampling()) -> Iterator[str]:
+        """The answer, piece by piece as it is made."""
+        prompt = self.prompt_ids(conversation, ())
+        if self._room(prompt, sampling) < 1:
+            raise ModelError(
+                f"The conversation has {len(prompt)} tokens and the model takes {self.loaded.context_length}: start a new one."
+            )
+        streamer = TextIteratorStreamer(self.loaded.tokenizer, skip_prompt=self.loaded.kind == "causal", skip_special_tokens=True)
+        failures: list[BaseException] = []
+        thread = Thread(target=self._into, args=(streamer, prompt, sampling, failures), daemon=True)
+        thread.start()
+        yield from _until_stop(streamer, sampling.stop)
+        thread.join()
+        if failures:
+            raise ModelError(f"The model failed while answering: {failures[0]}") from failures[0]
+
+    def loglikelihood(self, context: Conversation, continuations: Sequence[str]) -> list[float]:
+        """Natural-log probability of each continuation as the assistant's next turn, with its stop token."""
+        records = [Record(str(i), (*context, Message("assistant", text))) for i, text in enumerate(continuations)]
+        kind, tokenizer = self.loaded.kind, self.loaded.tokenizer
+        renderings = [render(record, self.template, per_turn=True)[-1] for record in records]
+        limit = self.loaded.context_length or 2**31
+        encoded = encode(renderings, tokenizer, self.template, kind=kind, max_length=limit, over_length="raise")
+        forward = Forward(self.loaded.model, head=self.capabilities.head)
+        with torch.inference_mode():
+            return [float(forward(self._collate([(example,)])).sum()) for example in encoded]
+
+    def prompt_ids(self, conversation: Conversation, tools: Sequence[Mapping] = ()) -> list[int]:
+        """Token ids of the conversation up to where the answer starts: the same as in training."""
+        return encode_prompt(conversation, self.loaded.tokenizer, self.template, kind=self.loaded.kind, tools=tools)
+
+    def stop_token_ids(self) -> list[int]:
+        """Ids that end an answer."""
+        return stop_token_ids(self.loaded, self.template)
+
+    def _collate(self, rows):
+        loaded = self.loaded
+        batch = collate(rows, pad_token_id=loaded.pad_token_id, decoder_start_token_id=loaded.decoder_start_token_id)
+        return batch.to(loaded.model.device)
+
+    def _batches(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> Iterator[list[int]]:
+        """Indices of prompts to answer together: longest first, so that memory is known at once."""
+        order = sorted(range(len(prompts)), key=lambda i: (-len(prompts[i]), i))
+        batch: list[int] = []
+        for i in order:
+            if batch and (len(batch) == self.batch_size or not self._fit(prompts[i], prompts[batch[0]], sampling)):
+                yield batch
+                batch = []
+            batch.append(i)
+        if batch:
+            yield batch
+
+    def _fit(self, prompt: Sequence[int], other: Sequence[int], sampling: Sampling) -> bool:
+        """Whether two prompts may share a batch: padding must not show, and neither may run past the other's room."""
+        same_length = self.capabilities.can_batch_prompts or len(prompt) == len(other)
+        return same_length and self._room(prompt, sampling) == self._room(other, sampling)
+
+    def _room(self, prompt: Sequence[int], sampling: Sampling) -> int:
+        """How many tokens the answer may have."""
+        limit = self.loaded.context_length
+        return sampling.max_new_tokens if limit is None else min(sampling.max_new_tokens, limit - len(prompt))
+
+    def _answer(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[Completion]:
+        room = self._room(prompts[0], sampling)
+        if room < 1:
+            return [Completion("", "prompt_too_long", len(prompt)) for prompt in prompts]
+        input_ids, attention_mask = _left_padded(prompts, self.loaded.pad_token_id)
+        outputs = self._generate(input_ids, attention_mask, sampling, room)
+        start = input_ids.shape[1] if self.loaded.kind == "causal" else 1
+        return [
+            self._completion(ids, len(prompt), sampling)
+            for prompt, ids in zip(prompts, outputs[:, start:].tolist(), strict=True)
+        ]
+
+    def _generate(self, input_ids, attention_mask, sampling: Sampling, max_new_tokens: int, streamer=None) -> torch.Tensor:
+        model, stops = self.loaded.model, StoppingCriteriaList()
+        if sampling.stop:
+            stops.append(_StopStrings(self.loaded, sampling.stop, input_ids.shape[1]))
+        if sampling.temperature > 0:
+            torch.manual_seed(sampling.seed)
+        with torch.inference_mode():
+            return model.generate(
+                input_ids=input_ids.to(model.device),
+                attention_mask=attention_mask.to(model.device),
+                generation_config=self._generation_config(sampling, max_new_tokens),
+                stopping_criteria=stops,
+                streamer=streamer,
+            )
+
+    def _generation_config(self, sampling: Sampling, max_new_tokens: int) -> GenerationConfig:
+        """Only what is asked for here: a model's own sampling habits would make greedy answers random."""
+        sampled = {"temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0} if sampling.temperature > 0 else {}
+        return GenerationConfig(
+            max_new_tokens=max_new_tokens,
+            do_sample=sampling.temperature > 0,
+            eos_token_id=self.stop_token_ids(),
+            pad_token_id=self.loaded.pad_token_id,
+            decoder_start_token_id=self.loaded.decoder_start_token_id,
+            **sampled,
+        )
+
+    def _completion(self, ids: Sequence[int], num_prompt_tokens: int, sampling: Sampling) -> Completion:
+        stops = set(self.stop_token_ids())
+        end = next((position for position, token in enumerate(ids) if token in stops), None)
+        answer = list(ids if end is None else ids[:end])
+        text = self.loaded.tokenizer.decode(answer, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        cut = cut_at_stop(text, sampling.stop)
+        finished = end is not None or cut != text
+        return Completion(cut, "stop" if finished else "length", num_prompt_tokens, len(answer))
+
+    def _into(self, streamer: TextIteratorStreamer, prompt: list[int], sampling: Sampling, failures: list) -> None:
+        try:
+            input_ids, attention_mask = _left_padded([prompt], self.loaded.pad_token_id)
+            self._generate(input_ids, attention_mask, sampling, self._room(prompt, sampling), streamer)
+        except Exception as error:  # noqa: BLE001 - told in the caller's thread
+            failures.append(error)
+            streamer.end()
+
+
+class _StopStrings(StoppingCriteria):
+    """Ends a row once its newest text holds a stop string; the text before it is cut out afterwards."""
+
+    def __init__(self, loaded: LoadedModel, stop: Sequence[str], num_prompt_tokens: int):
+        self.tokenizer, self.stop = loaded.tokenizer, stop
+        self.start = num_prompt_tokens if loaded.kind == "causal" else 1
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **kwargs) -> torch.Tensor:
+        tail = input_ids[:, max(self.start, input_ids.shape[1] - STOP_TAIL_TOKENS) :].tolist()
+        texts = self.tokenizer.batch_decode(tail, skip_special_tokens=True)
+        done = [any(marker in text for marker in self.stop) for text in texts]
+        return torch.tensor(done, dtype=torch.bool, device=input_ids.device)
+
+
+def stop_token_ids(loaded: LoadedModel, template: ChatTemplate) -> list[int]:
+    """Every id that ends an answer: the template's terminators, the tokenizer's and the model's own, in this order."""
+    tokenizer, config = loaded.tokenizer, loaded.model.generation_config
+    ids = [tokenizer.convert_tokens_to_ids(token) for token in template.stop_tokens]
+    own = config.eos_token_id if isinstance(config.eos_token_id, list) else [config.eos_token_id]
+    return list(dict.fromkeys(token for token in (*ids, tokenizer.eos_token_id, *own) if token is not None))
+
+
+def _left_padded(prompts: Sequence[Sequence[int]], pad_token_id: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """(batch, longest) ids with padding on the left, and the mask that says which it is."""
+    longest = max(len(prompt) for prompt in prompts)
+    ids = [[pad_token_id] * (longest - len(prompt)) + list(prompt) for prompt in prompts]
+    mask = [[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts]
+    return torch.tensor(ids), torch.tensor(mask)
+
+
+def _until_stop(pieces: Iterator[str], stop: Sequence[str]) -> Iterator[str]:
+    """The pieces before the first stop string; text that may be the start of one is held back until it is not."""
+    held, longest = "", max((len(marker) for marker in stop), default=0)
+    for piece in pieces:
+        held += piece
+        cut = cut_at_stop(held, stop)
+        if cut != held:
+            yield cut
+            return
+        ready = len(held) - longest
+        if ready > 0:
+            yield held[:ready]
+            held = held[ready:]
+    yield held

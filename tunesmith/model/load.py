@@ -1,0 +1,226 @@
+"""Models and tokenizers from a folder, a finished run or a hub: strictly, from safetensors, without their code."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+import transformers
+from safetensors import SafetensorError
+from torch import nn
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForSeq2SeqLM,
+    AutoTokenizer,
+    PreTrainedConfig,
+    PreTrainedTokenizerBase,
+)
+
+from tunesmith.errors import ModelError, did_you_mean
+from tunesmith.model import adapters
+from tunesmith.recipe import ModelSection
+
+Kind = Literal["causal", "seq2seq"]
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model and its tokenizer, ready to be trained or asked.
+
+    ``kind`` is ``causal`` (decoder-only) or ``seq2seq`` (encoder-decoder). ``is_stacked`` says that the model is a base with
+    an adapter already merged into it, so that nothing on disk is the base of a new adapter.
+    """
+
+    model: nn.Module
+    tokenizer: PreTrainedTokenizerBase
+    kind: Kind
+    name_or_path: str
+    is_stacked: bool = False
+
+    @property
+    def config(self) -> PreTrainedConfig:
+        return self.model.config
+
+    @property
+    def pad_token_id(self) -> int:
+        """What padding is filled with. Any id will do: what is padding is always told by a mask, never by the id."""
+        pad, eos = self.tokenizer.pad_token_id, self.tokenizer.eos_token_id
+        return next((token for token in (pad, eos) if token is not None), 0)
+
+    @property
+    def decoder_start_token_id(self) -> int | None:
+        """What an encoder-decoder's answers begin with; None for a decoder-only model."""
+        if self.kind == "causal":
+            return None
+        start = getattr(self.config, "decoder_start_token_id", None)
+        return self.pad_token_id if start is None else start
+
+    @property
+    def context_length(self) -> int | None:
+        """Most tokens the model has positions for, or None where it has no such limit (relative positions)."""
+        if self.kind == "seq2seq":
+            return None
+        return getattr(self.config.get_text_config(), "max_position_embeddings", None)
+
+
+def load_model(section: ModelSection, *, dtype: torch.dtype = torch.float32, merge: bool = False) -> LoadedModel:
+    """The model and tokenizer that a recipe names.
+
+    A finished run stands for its ``model/``; an adapter is put on its base, and merged into it if ``merge`` (to be tuned
+    further). Raises `ModelError` when anything is missing or does not fit: nothing is ever left at random weights.
+    """
+    folder = locate(section.name_or_path)
+    if (Path(folder) / adapters.CONFIG_FILE).is_file():
+        base = adapters.base_of(Path(folder))
+        loaded = load_model(section.model_copy(update={"name_or_path": base, "revision": None}), dtype=dtype, merge=merge)
+        model = adapters.load(loaded.model, Path(folder))
+        tokenizer = _tokenizer(folder, section)
+        return LoadedModel(adapters.merge(model) if merge else model, tokenizer, loaded.kind, section.name_or_path, merge)
+    config = _config(folder, section)
+    kind: Kind = "seq2seq" if config.is_encoder_decoder else "causal"
+    tokenizer = _tokenizer(folder, section)
+    model = _weights(folder, section, kind, dtype)
+    _check_vocabulary(model, tokenizer, section.name_or_path)
+    return LoadedModel(model, tokenizer, kind, section.name_or_path)
+
+
+def load_tokenizer(section: ModelSection) -> tuple[PreTrainedTokenizerBase, Kind]:
+    """The tokenizer and the kind of model, without the weights: enough to render and count."""
+    folder = locate(section.name_or_path)
+    base = adapters.base_of(Path(folder)) if (Path(folder) / adapters.CONFIG_FILE).is_file() else folder
+    config = _config(locate(base), section)
+    return _tokenizer(folder, section), "seq2seq" if config.is_encoder_decoder else "causal"
+
+
+def locate(name_or_path: str) -> str:
+    """The folder a name stands for (a run's ``model/``), or the name itself where it is a hub id."""
+    folder = Path(name_or_path).expanduser()
+    if (folder / "recipe.yaml").is_file():
+        if not (folder / "model").is_dir():
+            raise ModelError(f"{name_or_path}: this run has no model yet. Continue it with --resume, or name another model.")
+        return str(folder / "model")
+    if folder.is_dir():
+        return str(folder)
+    if folder.exists():
+        raise ModelError(f"{name_or_path}: is a file, but a model is a folder with config.json. Name the folder.")
+    if name_or_path.count("/") > 1 or name_or_path.startswith((".", "/", "~")):
+        raise ModelError(f"{name_or_path}: no such model folder.{_near_folder(folder)} Check model.name_or_path.")
+    return name_or_path
+
+
+def _near_folder(folder: Path) -> str:
+    if not folder.parent.is_dir():
+        return ""
+    return did_you_mean(folder.name, [entry.name for entry in folder.parent.iterdir() if entry.is_dir()])
+
+
+def _config(folder: str, section: ModelSection) -> PreTrainedConfig:
+    path = Path(folder)
+    if path.is_dir() and not (path / "config.json").is_file():
+        raise ModelError(f"{folder}: no config.json, so this is no model folder. Check model.name_or_path.")
+    with _told(folder, "model"):
+        config = AutoConfig.from_pretrained(folder, **_options(section))
+    if getattr(config, "auto_map", None) and not section.trust_remote_code:
+        raise ModelError(
+            f"{folder}: the model brings Python code of its own, which is not run. "
+            "Read that code, then set model.trust_remote_code: true and pin model.revision."
+        )
+    return config
+
+
+def _tokenizer(folder: str, section: ModelSection) -> PreTrainedTokenizerBase:
+    with _told(folder, "tokenizer"):
+        tokenizer = AutoTokenizer.from_pretrained(folder, **_options(section))
+    if not tokenizer.is_fast or not len(tokenizer):
+        raise ModelError(f"{folder}: no usable tokenizer.json. Save one there with tokenizer.save_pretrained().")
+    return tokenizer
+
+
+def _weights(folder: str, section: ModelSection, kind: Kind, dtype: torch.dtype) -> nn.Module:
+    auto = AutoModelForSeq2SeqLM if kind == "seq2seq" else AutoModelForCausalLM
+    with _told(folder, "model"):
+        model, report = auto.from_pretrained(
+            folder, dtype=dtype, use_safetensors=True, output_loading_info=True, **_options(section)
+        )
+    missing = sorted(report["missing_keys"]) + sorted(str(key) for key in report["mismatched_keys"])
+    if missing:
+        raise ModelError(
+            f"{folder}: {len(missing)} weights are missing or of another shape, first {missing[0]}. They would start at "
+            "random: use a complete folder saved for this architecture."
+        )
+    model.eval()
+    return model
+
+
+def _check_vocabulary(model: nn.Module, tokenizer: PreTrainedTokenizerBase, name: str) -> None:
+    rows = model.get_input_embeddings().weight.shape[0]
+    if len(tokenizer) > rows:
+        raise ModelError(
+            f"{name}: the tokenizer has {len(tokenizer)} tokens but the model only {rows} embeddings. "
+            "Use the tokenizer that belongs to this model."
+        )
+
+
+def _options(section: ModelSection) -> dict[str, Any]:
+    return {"revision": section.revision, "trust_remote_code": section.trust_remote_code}
+
+
+@contextmanager
+def _told(folder: str, what: str) -> Iterator[None]:
+    """Turn what transformers raises while loading into one line; it raises half a dozen types for the same few causes."""
+    quiet_libraries()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except ModelError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, ImportError, RuntimeError, AttributeError, SafetensorError) as error:
+        raise ModelError(_cause(folder, what, error)) from error
+
+
+def _cause(folder: str, what: str, error: Exception) -> str:
+    text = " ".join(str(error).split())
+    path = Path(folder)
+    if not path.is_dir():
+        return (
+            f"{folder}: not a folder here, and this {what} could not be fetched from the hub ({text[:120]}). "
+            "Check the spelling of model.name_or_path, or the network."
+        )
+    if isinstance(error, SafetensorError):
+        return f"{folder}: a safetensors file is damaged ({text}). Copy the model again."
+    if what == "tokenizer":
+        return f"{folder}: no tokenizer that can be loaded (tokenizer.json is missing or damaged). Copy the base model's there."
+    if list(path.glob("*.bin")) and not list(path.glob("*.safetensors")):
+        return f"{folder}: only pickled weights (.bin), which can run code when loaded. Save them with save_pretrained(), as safetensors."
+    if not list(path.glob("*.safetensors")):
+        return f"{folder}: no weights (model.safetensors) in this folder. Copy them there."
+    if "ignore_mismatched_sizes" in text:
+        return f"{folder}: weights are of another shape than config.json says. Use the config that belongs to these weights."
+    return f"{folder}: cannot be loaded as a language model: {text[:200]}"
+
+
+def quiet_libraries() -> None:
+    """Keep progress bars and warnings of the libraries below off the screen: what matters is said by Tunesmith."""
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    logging.getLogger("peft").setLevel(logging.ERROR)
+
+
+def save_model(model: nn.Module, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+    """Write a Hugging Face folder, or an adapter PEFT can load, with tokenizer and chat template beside it.
+
+    Loads with plain ``from_pretrained`` (and ``PeftModel.from_pretrained``), without this package.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)

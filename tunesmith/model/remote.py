@@ -1,0 +1,273 @@
+"""A model behind an OpenAI-compatible API, as a `LanguageModel`. No torch: an API can be tried before anything is installed for training."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import httpx
+
+from tunesmith.errors import ModelError, UsageError
+from tunesmith.lm import Completion, Conversation, Sampling, cut_at_stop
+
+OPENAI_URL = "https://api.openai.com/v1"
+RETRIED = {408, 409, 425, 429}  # and every 5xx
+MAX_STOP = 4  # more are refused by OpenAI; all of them are applied here anyway
+MAX_WAIT_S = 60.0
+
+
+class RemoteModel:
+    """Answers by ``POST {url}/chat/completions``.
+
+    The key comes from ``OPENAI_API_KEY`` and is sent to no other place than ``url``. Busy and failing servers (429, 5xx, no connection)
+    are asked again with growing pauses; at most ``concurrency`` requests are under way at a time. The seed is sent, but what a server
+    makes of it is not known: answers of an API are not reproducible.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        url: str = OPENAI_URL,
+        *,
+        api_key: str | None = None,
+        concurrency: int = 8,
+        max_retries: int = 5,
+        timeout_s: float = 120.0,
+        first_pause_s: float = 1.0,
+    ):
+        self.model, self.url = model, _base_url(url)
+        self.concurrency, self.max_retries, self.first_pause_s = concurrency, max_retries, first_pause_s
+        key = api_key if api_key is not None else os.environ.get("OPENAI_API_KEY", "")
+        headers = {"Authorization": f"Bearer {key.strip()}"} if key.strip() else {}
+        self._has_key = bool(headers)
+        self._limit_name = "max_tokens"
+        self._given_up = threading.Event()  # wakes the threads that wait to ask again when another request has failed for good
+        self._client = httpx.Client(headers=headers, timeout=httpx.Timeout(timeout_s, connect=min(timeout_s, 10.0)))
+
+    @classmethod
+    def from_target(cls, target: str) -> Self:
+        """The model named by ``openai:MODEL@URL``; without ``@URL`` it is OpenAI's own. Raises `UsageError` for anything else."""
+        kind, _, rest = target.partition(":")
+        model, at, url = rest.rpartition("@") if "@http" in rest else (rest, "", OPENAI_URL)
+        if kind != "openai" or not model or "@" in model:
+            raise UsageError(f"{target}: write it as openai:MODEL@URL, for example openai:llama3@http://localhost:8000/v1.")
+        return cls(model, url)
+
+    @property
+    def name(self) -> str:
+        return f"{self.model} at {self.url}"
+
+    def generate(
+        self,
+        conversations: Sequence[Conversation],
+        sampling: Sampling = Sampling(),
+        *,
+        tools: Sequence[Sequence[Mapping]] | None = None,
+        on_done: Callable[[int], None] | None = None,
+    ) -> list[Completion]:
+        """Answer each conversation, in the order given. Raises `ModelError` at the first that cannot be answered."""
+        each = tools if tools is not None else [()] * len(conversations)
+        self._given_up.clear()
+        pool = ThreadPoolExecutor(self.concurrency, thread_name_prefix="remote")
+        try:
+            asked = [pool.submit(self._answer, *item, sampling) for item in zip(conversations, each, strict=True)]
+            for answered in as_completed(asked):
+                answered.result()
+                if on_done is not None:
+                    on_done(1)
+            return [answered.result() for answered in asked]
+        finally:
+            self._given_up.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def stream(self, messages: Conversation, sampling: Sampling = Sampling(), *, tools: Sequence[Mapping] = ()) -> Iterator[str]:
+        """The answer in pieces, as they come."""
+        self._given_up.clear()
+        response = self._request(self._body(messages, tools, sampling) | {"stream": True}, stream=True)
+        try:
+            yield from _pieces(response, self.name)
+        except httpx.HTTPError as error:
+            raise ModelError(f"{self.name}: the answer broke off ({_one_line(error)}). Ask again.") from error
+        finally:
+            response.close()
+
+    def loglikelihood(self, context: Conversation, continuations: Sequence[str]) -> list[float]:
+        """Raises `ModelError`: the chat API tells no probabilities of text it did not write itself."""
+        raise ModelError(f"{self.name}: an API cannot score given answers. Use a local model for this task.")
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _answer(self, messages: Conversation, tools: Sequence[Mapping], sampling: Sampling) -> Completion:
+        response = self._request(self._body(messages, tools, sampling))
+        try:
+            return _completion(response.json(), sampling)
+        except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+            raise ModelError(f"{self.name}: the answer is no chat completion. Is the URL an OpenAI-compatible API (…/v1)?") from error
+
+    def _body(self, messages: Conversation, tools: Sequence[Mapping], sampling: Sampling) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "model": self.model,
+            "messages": _to_api(messages),
+            self._limit_name: sampling.max_new_tokens,
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "seed": sampling.seed,
+        }
+        if sampling.stop:
+            body["stop"] = list(sampling.stop[:MAX_STOP])
+        if tools:
+            body["tools"] = [tool if "function" in tool else {"type": "function", "function": dict(tool)} for tool in tools]
+        return body
+
+    def _request(self, body: dict[str, Any], *, stream: bool = False) -> httpx.Response:
+        """A response with status 200; asks again where that can help. Raises `ModelError`."""
+        for attempt in range(self.max_retries + 1):
+            last = attempt == self.max_retries
+            try:
+                response = self._client.send(self._client.build_request("POST", f"{self.url}/chat/completions", json=body), stream=stream)
+            except (httpx.TransportError, httpx.InvalidURL) as error:
+                if last or not isinstance(error, (httpx.NetworkError, httpx.TimeoutException, httpx.RemoteProtocolError)):
+                    raise ModelError(f"{self.name}: {_transport_words(error)}") from error
+                self._pause(attempt, None)
+                continue
+            if response.status_code == 200:
+                return response
+            response.read()
+            response.close()
+            if self._wants_other_limit(response, body):
+                body["max_completion_tokens"] = body.pop("max_tokens")
+            elif last or not (response.status_code in RETRIED or response.status_code >= 500):
+                raise ModelError(f"{self.name}: {self._status_words(response)}")
+            else:
+                self._pause(attempt, response.headers.get("retry-after"))
+        raise ModelError(f"{self.name}: no answer after {self.max_retries + 1} attempts. Try again later.")
+
+    def _wants_other_limit(self, response: httpx.Response, body: Mapping[str, Any]) -> bool:
+        # OpenAI's reasoning models refuse `max_tokens`, most other servers know nothing else.
+        if response.status_code == 400 and "max_completion_tokens" in response.text and "max_tokens" in body:
+            self._limit_name = "max_completion_tokens"
+            return True
+        return False
+
+    def _pause(self, attempt: int, retry_after: str | None) -> None:
+        """Wait as long as the server asks, else twice as long each time, with jitter so that requests do not return together."""
+        asked = float(retry_after) if retry_after is not None and retry_after.replace(".", "", 1).isdigit() else 0.0
+        wait_s = max(asked, self.first_pause_s * 2**attempt * random.uniform(0.75, 1.25))
+        if self._given_up.wait(min(wait_s, MAX_WAIT_S)):
+            raise ModelError(f"{self.name}: given up, because another request failed.")
+
+    def _status_words(self, response: httpx.Response) -> str:
+        status, said = response.status_code, _server_message(response)
+        fix = {
+            401: "Check OPENAI_API_KEY." if self._has_key else "Set OPENAI_API_KEY.",
+            403: "The key may not use this model.",
+            404: "Check the model's name and the URL (usually …/v1).",
+            429: "Too many requests, or the quota is used up; try again later.",
+        }.get(status, "The server fails; try again later." if status >= 500 else "")
+        return f"HTTP {status}{f' ({said})' if said else ''}. {fix}".strip()
+
+
+def _base_url(url: str) -> str:
+    """The address requests start from; ``/v1`` where no path is given."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise UsageError(f"{url}: not the URL of an API. Write it as http://HOST:PORT/v1 or https://HOST/v1.")
+    url = url.rstrip("/").removesuffix("/chat/completions")
+    return url if urlsplit(url).path else f"{url}/v1"
+
+
+def _to_api(messages: Conversation) -> list[dict[str, Any]]:
+    """Messages as the API has them; calls and their answers are paired by made-up ids, in order."""
+    told, open_calls, num_calls = [], [], 0
+    for message in messages:
+        row: dict[str, Any] = {"role": message.role, "content": message.content}
+        if message.tool_calls:
+            ids = [f"call_{num_calls + k}" for k in range(len(message.tool_calls))]
+            num_calls, open_calls = num_calls + len(ids), [*open_calls, *ids]
+            row["tool_calls"] = [_call_to_api(call, call_id) for call, call_id in zip(message.tool_calls, ids)]
+        if message.role == "tool":
+            row["tool_call_id"] = open_calls.pop(0) if open_calls else "call_0"
+        elif message.name:
+            row["name"] = message.name
+        told.append(row)
+    return told
+
+
+def _call_to_api(call: Mapping[str, Any], call_id: str) -> dict[str, Any]:
+    arguments = call.get("arguments", {})
+    text = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
+    return {"id": call_id, "type": "function", "function": {"name": call["name"], "arguments": text}}
+
+
+def _completion(answer: Mapping[str, Any], sampling: Sampling) -> Completion:
+    choice, usage = answer["choices"][0], answer.get("usage") or {}
+    text = choice["message"].get("content") or ""
+    calls = [call["function"] for call in choice["message"].get("tool_calls") or ()]
+    text = text if text or not calls else json.dumps(calls, ensure_ascii=False)
+    return Completion(
+        cut_at_stop(text, sampling.stop),
+        "length" if choice.get("finish_reason") == "length" else "stop",
+        usage.get("prompt_tokens", 0),
+        usage.get("completion_tokens", 0),
+    )
+
+
+def _pieces(response: httpx.Response, name: str) -> Iterator[str]:
+    """Text of a stream of server-sent events; of a whole answer where a server does not stream."""
+    if "text/event-stream" not in response.headers.get("content-type", ""):
+        response.read()
+        try:
+            yield _completion(response.json(), Sampling()).text
+        except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+            raise ModelError(f"{name}: the answer is no chat completion. Is the URL an OpenAI-compatible API (…/v1)?") from error
+        return
+    for line in response.iter_lines():
+        data = line.removeprefix("data:").strip() if line.startswith("data:") else ""
+        if data == "[DONE]":
+            return
+        if data:
+            yield from _delta(data, name)
+
+
+def _delta(data: str, name: str) -> Iterator[str]:
+    try:
+        event = json.loads(data)
+        if "error" in event:
+            raise ModelError(f"{name}: {_shortened(event['error'].get('message', 'error'))}")
+        text = event["choices"][0].get("delta", {}).get("content") if event.get("choices") else None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(f"{name}: the stream is no chat completion. Is the URL an OpenAI-compatible API (…/v1)?") from error
+    if text:
+        yield text
+
+
+def _server_message(response: httpx.Response) -> str:
+    try:
+        told = response.json()["error"]
+        return _shortened(told["message"] if isinstance(told, dict) else told)
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
+def _shortened(text: object) -> str:
+    line = " ".join(str(text).split()).rstrip(".")
+    return line if len(line) <= 160 else line[:159] + "…"
+
+
+def _one_line(error: Exception) -> str:
+    return _shortened(error) or type(error).__name__
+
+
+def _transport_words(error: Exception) -> str:
+    if isinstance(error, httpx.TimeoutException):
+        return "no answer in time. Try again, or ask for fewer tokens."
+    if isinstance(error, httpx.ConnectError):
+        return f"cannot be reached ({_one_line(error)}). Is the server running, and the URL right?"
+    return f"the connection failed ({_one_line(error)}). Try again."

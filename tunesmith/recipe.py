@@ -1,0 +1,363 @@
+"""The recipe: one YAML file that says everything a run does, one section per step.
+
+A function receives its section, never the whole `Recipe`. Unknown keys are errors with the nearest name; every problem is
+told at once; the names other tools use for the same thing are accepted with one printed notice.
+"""
+
+from __future__ import annotations
+
+import difflib
+import glob
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic.fields import FieldInfo
+
+from tunesmith.aliases import Fields, advise, resolve, translate
+from tunesmith.errors import RecipeError, UsageError
+from tunesmith.validation import Problem, Where, booleans_for_numbers, dotted, problems_in
+from tunesmith.yaml_text import describe_yaml_error, dump_yaml, inline, parse_yaml, read_yaml
+
+
+class Section(BaseModel):
+    """A frozen part of a recipe. Numbers may be written as text (YAML reads ``2e-4`` as text)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class ModelSection(Section):
+    """Which model to start from."""
+
+    name_or_path: str = Field(description="Local folder, finished run, built-in name or Hugging Face hub id.")
+    revision: str | None = Field(None, description="Branch, tag or commit of a hub model.")
+    trust_remote_code: bool = Field(False, description="Run Python code that comes with the model. Off unless you trust it.")
+
+
+class Source(Section):
+    """One place rows come from."""
+
+    path: str = Field(description="File, glob, folder or Hugging Face dataset id.")
+    weight: float = Field(1.0, gt=0, description="How often each record of it is seen per epoch; 0.5 takes every second one, 2 takes each twice.")
+    split: Literal["train", "validation", "test"] | None = Field(None, description="Put every row of it into this split; by default rows are split at random.")
+    columns: dict[str, str] = Field({}, description="Our name to the file's column: instruction, input, output, system, task …, for files that are not recognized.")
+    task: str | None = Field(None, description="Task name for all its records.")
+    hub_split: str = Field("train", description="Which split of a Hugging Face dataset to read.")
+    hub_config: str | None = Field(None, description="Which configuration of a Hugging Face dataset to read.")
+
+
+class DataSection(Section):
+    """Where rows come from, and how they are divided."""
+
+    sources: tuple[Source, ...] = Field(min_length=1, description="Paths, or {path, weight, split, columns, task}.")
+    on_bad_row: Literal["drop", "raise"] = Field("drop", description="Drop a bad row, counted and listed in data/dropped.jsonl, or stop at it.")
+    max_records: int | None = Field(None, ge=1, description="Use at most this many records, chosen at random by data.seed.")
+    validation_fraction: float = Field(0.05, ge=0, lt=1, description="Share of the records held out for the validation loss.")
+    test_fraction: float = Field(0.1, ge=0, lt=1, description="Share of the records held out to compare base and tuned.")
+    seed: int = Field(0, description="Decides the split and the choice of records.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _paths_are_sources(cls, values: Any) -> Any:
+        if isinstance(values, dict) and isinstance(values.get("sources"), (str, list)):
+            listed = values["sources"] if isinstance(values["sources"], list) else [values["sources"]]
+            values = {**values, "sources": [{"path": item} if isinstance(item, str) else item for item in listed]}
+        return values
+
+    @model_validator(mode="after")
+    def _something_is_left_to_train_on(self) -> DataSection:
+        if self.validation_fraction + self.test_fraction >= 1:
+            raise ValueError("validation_fraction + test_fraction must be below 1, or nothing is left to train on.")
+        return self
+
+
+class TemplateSection(Section):
+    """How a conversation becomes text."""
+
+    name: str = Field("auto", description="auto (the model's own, else plain), own, chatml, alpaca, plain, or a path to a .jinja file.")
+    num_shots: int = Field(0, ge=0, description="Worked examples put before each request: 0, 1 or k.")
+
+
+class FullSection(Section):
+    """Train every weight."""
+
+    method: Literal["full"] = "full"
+
+
+class LoraSection(Section):
+    """Low-rank adapters (Hu et al. 2021) beside the frozen linear layers."""
+
+    method: Literal["lora"]
+    r: int = Field(16, ge=1, description="Rank of the update.")
+    lora_alpha: float = Field(32, gt=0, description="Scale: the update is multiplied by lora_alpha / r.")
+    lora_dropout: float = Field(0.0, ge=0, lt=1, description="Dropout before the low-rank branch.")
+    target_modules: str | tuple[str, ...] = Field("all-linear", description="all-linear, or names of the layers to adapt.")
+
+
+AdapterSection = Annotated[FullSection | LoraSection, Field(discriminator="method")]
+
+
+class TrainSection(Section):
+    """The training loop."""
+
+    objective: Literal["sft"] = Field("sft", description="What is optimized: sft is next-token cross-entropy on the answers.")
+    num_train_epochs: float = Field(1.0, gt=0, description="Passes over the training records.")
+    max_steps: int | None = Field(None, ge=1, description="Stop after this many optimizer steps, whatever the epochs say.")
+    per_device_train_batch_size: int = Field(8, ge=1, description="Records per micro-batch.")
+    gradient_accumulation_steps: int = Field(1, ge=1, description="Micro-batches per optimizer step.")
+    max_length: int = Field(1024, ge=8, description="Longest record, in tokens.")
+    over_length: Literal["drop", "truncate", "raise"] = Field("drop", description="What happens to a longer one.")
+    packing: bool = Field(False, description="Let short records share a row, each seeing only itself.")
+    learning_rate: float | None = Field(None, gt=0, description="Peak learning rate; by default 2e-4 for lora and 2e-5 for full.")
+    lr_scheduler_type: Literal["cosine", "linear", "constant"] = Field("cosine", description="Shape after the warm-up.")
+    warmup_ratio: float = Field(0.03, ge=0, lt=1, description="Share of the steps in which the rate rises from 0.")
+    weight_decay: float = Field(0.0, ge=0, description="AdamW's decoupled decay, on weight matrices only.")
+    max_grad_norm: float = Field(1.0, ge=0, description="Clip the gradient to this norm; 0 leaves it as it is.")
+    precision: Literal["fp32", "bf16"] = Field("fp32", description="fp32, or a bf16 compute copy with fp32 masters.")
+    logging_steps: int = Field(10, ge=1, description="Write a line to metrics.jsonl every so many steps.")
+    eval_steps: int | None = Field(None, ge=1, description="Measure the validation loss every so many steps; by default at the end of each epoch.")
+    save_steps: int | None = Field(None, ge=1, description="Write a checkpoint every so many steps; by default at the end of each epoch.")
+    early_stopping_patience: int | None = Field(None, ge=1, description="Stop after this many validations without a better loss, and keep the best weights.")
+    seed: int = Field(0, description="Decides initial adapter weights, dropout and the order of the records.")
+
+
+class EvaluateSection(Section):
+    """The comparison of base and tuned."""
+
+    tasks: tuple[str, ...] = Field((), description="Files to be tested on besides the run's own test split.")
+    max_samples: int | None = Field(200, ge=1, description="At most this many samples per task, chosen by data.seed.")
+    max_new_tokens: int = Field(128, ge=1, description="Longest answer, in tokens.")
+    batch_size: int = Field(16, ge=1, description="Answers generated at a time.")
+    base_num_shots: tuple[int, ...] = Field((0,), description="Prompt the base model with so many worked examples too, e.g. [0, 3].")
+
+
+Curate = Literal["none", "basic", "default"] | tuple[dict[str, Any], ...]
+
+
+class Recipe(Section):
+    """Everything a run does."""
+
+    model: ModelSection
+    data: DataSection
+    curate: Curate = Field("basic", description="none, basic, default, or a list of stages.")
+    template: TemplateSection = TemplateSection()
+    adapter: AdapterSection = FullSection()
+    train: TrainSection = TrainSection()
+    evaluate: EvaluateSection = EvaluateSection()
+    output_dir: str | None = Field(None, description="The run folder; by default runs/ and the name of the recipe.")
+
+
+ADAPTERS: tuple[type[Section], ...] = get_args(get_args(AdapterSection)[0])
+SECTIONS: dict[str, tuple[type[Section], ...]] = {
+    "model": (ModelSection,),
+    "data": (DataSection,),
+    "template": (TemplateSection,),
+    "adapter": ADAPTERS,
+    "train": (TrainSection,),
+    "evaluate": (EvaluateSection,),
+}
+FIELDS: Fields = {
+    name: frozenset(field for model in SECTIONS.get(name, ()) for field in model.model_fields) for name in Recipe.model_fields
+}
+
+
+def load_recipe(path: str | Path, overrides: Sequence[str] = (), *, notify: Callable[[str], None] | None = None) -> Recipe:
+    """The recipe in a YAML file (or in a run folder), with ``a.b=c`` overrides applied to it.
+
+    Names of other tools are accepted; ``notify`` is given one sentence for each (by default nobody is told). An override's value
+    is YAML, so lists and ``null`` work; of two for one field the later counts.
+
+    Raises:
+        UsageError: the file is missing, unreadable or no YAML mapping.
+        RecipeError: keys or values are wrong; every problem at once.
+    """
+    path = _recipe_file(Path(path))
+    translation = translate(_without_empty_sections(read_yaml(path)), FIELDS)
+    values, problems, notices = translation.values, list(translation.problems), translation.notices
+    overridden: dict[Where, str] = {}
+    for override in overrides:
+        where, problem = _apply(override, values, notices)
+        overridden |= {where: override} if problem is None else {}
+        problems += [] if problem is None else [((f"--set {override}",), problem)]
+    recipe, invalid = _validate(values)
+    lines = [f"{dotted(where)}: {what}" for where, what in problems] + [_line(where, what, overridden) for where, what in invalid]
+    if recipe is None or lines:
+        raise RecipeError(str(path), lines)
+    for notice in notices if notify is not None else ():
+        notify(notice)
+    return recipe
+
+
+def dump_recipe(recipe: Recipe) -> str:
+    """YAML with every default written out; `load_recipe` reads an equal recipe from it."""
+    return dump_yaml(recipe.model_dump(mode="json"))
+
+
+def resolve_paths(recipe: Recipe, recipe_path: str | Path) -> Recipe:
+    """The recipe with its relative input paths found: in the working directory first, then beside the recipe file.
+
+    Hub ids, built-in names and paths that exist in neither place stay as they are, for the reader of them to judge. ``~`` is the home
+    folder. `output_dir` is no input: it always belongs to the working directory.
+    """
+    folder = Path(recipe_path)
+    folder = folder if folder.is_dir() else folder.parent
+    find = partial(_find, folder=folder)
+    model = recipe.model.model_copy(update={"name_or_path": find(recipe.model.name_or_path)})
+    sources = tuple(source.model_copy(update={"path": find(source.path)}) for source in recipe.data.sources)
+    is_file = recipe.template.name.endswith((".jinja", ".jinja2", ".j2"))
+    template = recipe.template.model_copy(update={"name": find(recipe.template.name)}) if is_file else recipe.template
+    evaluate = recipe.evaluate.model_copy(update={"tasks": tuple(find(task) for task in recipe.evaluate.tasks)})
+    data = recipe.data.model_copy(update={"sources": sources})
+    return recipe.model_copy(update={"model": model, "data": data, "template": template, "evaluate": evaluate})
+
+
+def recipe_differences(one: Recipe, other: Recipe) -> list[str]:
+    """One line for each field in which two recipes differ: ``train.seed: 0 and 1``."""
+    first, second = _leaves(one.model_dump(mode="json")), _leaves(other.model_dump(mode="json"))
+    names = [*first, *(name for name in second if name not in first)]
+    pairs = [(name, first.get(name), second.get(name)) for name in names]
+    return [f"{name}: {inline(a)} and {inline(b)}" for name, a, b in pairs if a != b]
+
+
+def init_recipe_text(model: str = "", sources: Sequence[str] = ()) -> str:
+    """A commented recipe with every field, its default and its meaning, made from the sections; two fields are left to fill in."""
+    filled: dict[str, Any] = {"model.name_or_path": model or None, "data.sources": list(sources) or None}
+    head = "# A Tunesmith recipe: everything one run does. A field that is commented out is not in force.\n"
+    blocks = [head]
+    for name, field in Recipe.model_fields.items():
+        if name not in SECTIONS:
+            blocks.append(_field_text(name, field, "", {}))
+            continue
+        section = LoraSection if name == "adapter" else SECTIONS[name][0]
+        lines = [f"{name}:  # {_first_line(section)}\n"]
+        lines += [_field_text(key, item, f"{name}.", filled) for key, item in section.model_fields.items()]
+        blocks.append("".join(lines))
+    return "\n".join(blocks)
+
+
+def _recipe_file(path: Path) -> Path:
+    """The file to read; what is wrong with the path otherwise."""
+    if path.is_dir():
+        inside = path / "recipe.yaml"
+        if inside.is_file():
+            return inside
+        raise UsageError(f"{path}: a folder without recipe.yaml. Name a recipe file or a run folder.{_near_recipe(inside)}")
+    if not path.exists():
+        raise UsageError(f"{path}: no such recipe.{_near_recipe(path) or ' `tunesmith init` writes one to start from.'}")
+    if path.suffix in {".jsonl", ".csv", ".tsv", ".parquet", ".gz"}:
+        raise UsageError(f"{path}: a data file, not a recipe. Look at it with: tunesmith data inspect {path}")
+    return path
+
+
+def _near_recipe(path: Path) -> str:
+    beside = path.parent.iterdir() if os.access(path.parent, os.R_OK | os.X_OK) and path.parent.is_dir() else ()
+    recipes = {found.name: str(found) for found in sorted(beside) if found.suffix in {".yaml", ".yml"}}
+    stems = {Path(name).stem: name for name in recipes}
+    near = difflib.get_close_matches(path.name, recipes, n=1) or [
+        stems[stem] for stem in difflib.get_close_matches(path.stem, stems, n=1)
+    ]
+    if not near and len(recipes) == 1:
+        near = list(recipes)
+    return f" Did you mean `{recipes[near[0]]}`?" if near else ""
+
+
+def _without_empty_sections(values: dict[str, Any]) -> dict[str, Any]:
+    """``train:`` with nothing (or only comments) under it is a section with every default, not null."""
+    empty = {name for name, value in values.items() if value is None and name in SECTIONS}
+    kept = {name: value for name, value in values.items() if name not in empty}
+    return kept | {name: {} for name in empty if name in ("model", "data")}
+
+
+def _apply(override: str, values: dict[str, Any], notices: list[str]) -> tuple[Where, str | None]:
+    """Write one override into the values; where it went, and what is wrong with it."""
+    key, equals, text = override.partition("=")
+    if not equals or not key.strip():
+        return (), "write it as key=value, for example --set train.learning_rate=2e-4"
+    try:
+        value = parse_yaml(text)
+    except yaml.YAMLError as error:
+        return (), f"the value is {describe_yaml_error(error)}"
+    path = tuple(key.strip().split("."))
+    target, value = resolve(path, value, FIELDS)
+    if target != path:
+        notices.append(f"--set {'.'.join(path)}: read as `{'.'.join(target)}`.")
+    return _write(values, target, value)
+
+
+def _write(values: Any, path: tuple[str, ...], value: Any) -> tuple[Where, str | None]:
+    """Set the value at a path of keys and list positions."""
+    where: Where = ()
+    for part, last in zip(path, [False] * (len(path) - 1) + [True]):
+        step = int(part) if isinstance(values, list) and part.isdigit() else part
+        if isinstance(values, dict):
+            inside = values.get(step)
+            values[step] = value if last else {} if inside is None else inside
+        elif isinstance(values, list) and isinstance(step, int) and step < len(values):
+            values[step] = value if last else values[step]
+        else:
+            size = f" of {len(values)}" if isinstance(values, list) else ""
+            return where, f"`{dotted(where)}` is a {'list' if size else 'value'}{size}, so there is no `{part}` in it to set."
+        where, values = (*where, step), values[step]
+    return where, None
+
+
+def _validate(values: dict[str, Any]) -> tuple[Recipe | None, list[Problem]]:
+    """The recipe, or what is wrong with the values."""
+    problems = dict(booleans_for_numbers(values, Recipe))
+    try:
+        return Recipe.model_validate(values), list(problems.items())
+    except ValidationError as error:
+        return None, list((problems | dict(problems_in(error, Recipe, _advise))).items())
+
+
+def _advise(where: Where, own: list[str]) -> str:
+    section = ".".join(str(part) for part in where[:-1] if isinstance(part, str))
+    return advise(str(where[-1]), own, section, FIELDS)
+
+
+def _line(where: Where, what: str, overridden: dict[Where, str]) -> str:
+    """A problem as it is told: under the override that caused it, else under its key."""
+    for length in range(len(where), 0, -1):
+        if where[:length] in overridden:
+            rest = "" if length == len(where) else f"{dotted(where)}: "
+            return f"--set {overridden[where[:length]]}: {rest}{what}"
+    return f"{dotted(where)}: {what}"
+
+
+def _find(path: str, folder: Path) -> str:
+    """The path as it is when something is there, else the one beside the recipe when something is there."""
+    path = os.path.expanduser(path)
+    if os.path.isabs(path) or glob.has_magic(path) and glob.glob(path, recursive=True) or os.path.exists(path):
+        return path
+    beside = os.path.join(folder, path)
+    return beside if glob.glob(beside, recursive=True) or os.path.exists(beside) else path
+
+
+def _leaves(value: Any, name: str = "") -> dict[str, Any]:
+    """Dotted name -> value, for every field of a dumped recipe."""
+    if not isinstance(value, dict) or not value:
+        return {name: value}
+    return {leaf: item for key, part in value.items() for leaf, item in _leaves(part, f"{name}.{key}".removeprefix(".")).items()}
+
+
+def _field_text(name: str, field: FieldInfo, section: str, filled: dict[str, Any]) -> str:
+    """A field as it stands in the example: meaning above, name and default below; left out of force where there is no default."""
+    indent = "  " if section else ""
+    if name == "method":
+        choices = " or ".join(get_args(model.model_fields["method"].annotation)[0] for model in ADAPTERS)
+        return f"{indent}method: {get_args(field.annotation)[0]}  # {choices}\n"
+    comment = f"{indent}# {field.description}\n"
+    if section + name in filled:
+        value = filled[section + name]
+        return f"{comment}{indent}{name}: {'# <- fill in' if value is None else inline(value)}\n"
+    default = field.get_default(call_default_factory=True)
+    value = inline(list(default) if isinstance(default, tuple) else default)
+    return f"{comment}{indent}{'# ' if default is None else ''}{name}: {value}\n"
+
+
+def _first_line(model: type[Section]) -> str:
+    return (model.__doc__ or "").strip().splitlines()[0]

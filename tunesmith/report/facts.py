@@ -1,0 +1,276 @@
+"""The facts of a run, gathered from its folder: what the page and the Markdown are both written from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from statistics import fmean
+from typing import Literal
+
+from tunesmith.report.charts import Axis, Interval, Point, Role, fit_axis
+from tunesmith.report.folder import Figure, RunFolder
+from tunesmith.report.results import Examples, Result, Results, read_examples, read_results
+from tunesmith.report.text import format_count, format_number, is_number
+
+NUM_PLACES = 3
+State = Literal["trained", "interrupted", "evaluated only", "prepared"]
+
+
+@dataclass(frozen=True)
+class DropReason:
+    """Why records were left out at a stage, how many, and where the first of them stand."""
+
+    stage: str
+    reason: str
+    count: Figure
+    places: list[str]
+
+
+@dataclass(frozen=True)
+class FileNote:
+    """A file of the run folder and what it is the source of."""
+
+    path: str
+    says: str
+
+
+FILES = (
+    FileNote("recipe.yaml", "every setting of the run, defaults written out"),
+    FileNote("provenance.json", "versions, hardware, seeds, checksums of inputs, the command"),
+    FileNote("data/funnel.json", "rows and records in and out of every stage"),
+    FileNote("data/dropped.jsonl", "every row left out, with its line and reason"),
+    FileNote("data/changes.jsonl", "which records a stage rewrote"),
+    FileNote("data/train.jsonl", "the records trained on"),
+    FileNote("data/validation.jsonl", "the records of the validation loss"),
+    FileNote("data/test.jsonl", "the records base and tuned were compared on"),
+    FileNote("data/card.md", "the data in words"),
+    FileNote("data/ledger.json", "tokens, supervised tokens, truncation"),
+    FileNote("metrics.jsonl", "loss, learning rate and gradient norm per logged step"),
+    FileNote("training.json", "parameters, steps, time, best step"),
+    FileNote("eval/summary.json", "scores, intervals, comparisons, verdicts"),
+)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything the report says, each number a `Figure` that knows its file."""
+
+    run: RunFolder
+
+    @property
+    def name(self) -> str:
+        return self.run.name
+
+    @cached_property
+    def state(self) -> State:
+        """How far the run has come."""
+        if self.run.training.known:
+            return "trained"
+        if self.run.metrics:
+            return "interrupted"
+        return "evaluated only" if self.run.summary.known else "prepared"
+
+    # ── data ──
+
+    @cached_property
+    def stages(self) -> list[Figure]:
+        """The stages that took records in and gave records out, in order."""
+        return [stage for stage in self.run.funnel.items() if stage.at("num_in").known]
+
+    @cached_property
+    def split(self) -> list[tuple[str, Figure]]:
+        """(name, number of records) of each split."""
+        last = [stage for stage in self.run.funnel.items() if stage.at("stage").value == "split"]
+        return [(name, last[-1].at(name)) for name in ("train", "validation", "test")] if last else []
+
+    @property
+    def rows_in(self) -> Figure:
+        return self._first_stage.at("num_in")
+
+    @property
+    def num_kept(self) -> Figure:
+        """Source rows that gave at least one record."""
+        kept = self._first_stage.at("num_kept")
+        return kept if kept.known else self._first_stage.at("num_out")
+
+    @property
+    def num_rows_dropped(self) -> Figure:
+        return self._first_stage.at("num_dropped")
+
+    @property
+    def _first_stage(self) -> Figure:
+        return self.stages[0] if self.stages else Figure(None, "data/funnel.json")
+
+    @property
+    def rows_add_up(self) -> bool:
+        """Whether rows in = kept + dropped."""
+        counts = [figure.value for figure in (self.rows_in, self.num_kept, self.num_rows_dropped)]
+        return all(map(is_number, counts)) and counts[0] == counts[1] + counts[2]
+
+    @cached_property
+    def num_dropped(self) -> Figure:
+        """Rows and records left out, over all stages."""
+        counts = [stage.at("num_dropped").value or 0 for stage in self.stages]
+        return Figure(sum(counts) if counts else None, "data/funnel.json (sum of num_dropped)")
+
+    @cached_property
+    def drop_reasons(self) -> list[DropReason]:
+        """Every reason of every stage with its count, most frequent first within a stage."""
+        places = self._places_of_drops
+        return [
+            DropReason(stage.at("stage").value, str(reason), count, places.get((stage.at("stage").value, reason), []))
+            for stage in self.stages
+            for reason, count in sorted(stage.at("reasons").entries(), key=lambda entry: (-(entry[1].value or 0), entry[0]))
+        ]
+
+    @cached_property
+    def _places_of_drops(self) -> dict[tuple[str, str], list[str]]:
+        places: dict[tuple[str, str], list[str]] = {}
+        for row in self.run.rows("data/dropped.jsonl"):
+            found = places.setdefault((row.at("stage").value, row.at("reason").value), [])
+            if len(found) < NUM_PLACES and row.at("source").value:
+                found.append(str(row.at("source").value))
+        return places
+
+    @property
+    def num_split(self) -> Figure:
+        counts = [count.value or 0 for _, count in self.split]
+        return Figure(sum(counts) if counts else None, "data/funnel.json (train + validation + test)")
+
+    @property
+    def split_parts(self) -> list[tuple[str, float, str]]:
+        return [(f"part-{name}", count.value or 0, f"{format_count(count.value)} {name}") for name, count in self.split]
+
+    @property
+    def split_label(self) -> str:
+        return ", ".join(title for _, _, title in self.split_parts)
+
+    @property
+    def funnel_scale(self) -> float:
+        """The longest bar of the funnel, in records."""
+        return max([(stage.at("num_out").value or 0) + (stage.at("num_dropped").value or 0) for stage in self.stages] + [self.num_split.value or 0])
+
+    def ledger_of(self, split: str) -> Figure:
+        return self.run.ledger.at(split)
+
+    @cached_property
+    def ledgers(self) -> list[tuple[str, Figure]]:
+        return [(split, self.ledger_of(split)) for split in ("train", "validation") if self.ledger_of(split).known]
+
+    @cached_property
+    def ledger_reasons(self) -> list[str]:
+        """Why records gave no tokens to train on, sorted."""
+        return sorted({str(reason) for _, ledger in self.ledgers for reason, _ in ledger.at("dropped").entries()})
+
+    # ── training ──
+
+    @property
+    def trained_share(self) -> Figure:
+        trained, every = self.run.training.at("num_trainable_parameters"), self.run.training.at("num_parameters")
+        return share(trained, every)
+
+    @property
+    def last_step(self) -> Figure:
+        return self.run.metrics[-1].at("step") if self.run.metrics else Figure(None, "metrics.jsonl")
+
+    def points(self, name: str) -> list[Point]:
+        """(step, value) of every line of metrics.jsonl that has both."""
+        pairs = [(row.at("step"), row.at(name)) for row in self.run.metrics]
+        return [(step, figure) for step, figure in pairs if is_number(step.value) and is_number(figure.value)]
+
+    @cached_property
+    def train_losses(self) -> list[Point]:
+        return self.points("loss")
+
+    @cached_property
+    def validation_losses(self) -> list[Point]:
+        return self.points("validation_loss")
+
+    def lowest(self, points: list[Point]) -> Point:
+        return min(points, key=lambda point: point[1].value)
+
+    @cached_property
+    def train_loss_quarters(self) -> list[Point]:
+        """The mean training loss of each quarter of the run, for a run of at least 16 logged steps."""
+        size = len(self.train_losses) // 4
+        quarters = [self.train_losses[-size * k : len(self.train_losses) - size * (k - 1)] for k in (4, 3, 2, 1)] if size >= 4 else []
+        origin = "metrics.jsonl (mean loss over a quarter of the steps)"
+        return [(part[-1][0], Figure(fmean(loss.value for _, loss in part), origin)) for part in quarters]
+
+    @property
+    def best_mark(self) -> tuple[float, str] | None:
+        """The step whose weights were best on the validation split."""
+        best = self.run.training.at("best_step").value
+        return (best, f"step {format_count(best)}: lowest validation loss") if is_number(best) and self.validation_losses else None
+
+    @property
+    def loss_label(self) -> str:
+        """The loss curves in a sentence, for screen readers."""
+        told = [(name, points) for name, points in (("training", self.train_losses), ("validation", self.validation_losses)) if points]
+        parts = [f"{name} loss from {format_number(points[0][1].value)} to {format_number(points[-1][1].value)}" for name, points in told]
+        return "Loss by step: " + ", ".join(parts)
+
+    # ── evaluation ──
+
+    @cached_property
+    def results(self) -> Results | None:
+        return read_results(self.run.summary)
+
+    @cached_property
+    def examples(self) -> Examples | None:
+        return read_examples(self.run, self.results)
+
+    @property
+    def verdict(self) -> str | None:
+        return self.results.overall.verdict if self.results is not None else None
+
+    def num_tasks_with(self, verdict: str) -> Figure:
+        """How many tasks have a verdict."""
+        count = sum(result.verdict == verdict for result in self.results.tasks)
+        return Figure(count, f"eval/summary.json#/comparisons (tasks with the verdict {verdict})")
+
+    @property
+    def num_tasks(self) -> Figure:
+        return Figure(len(self.results.tasks), "eval/summary.json#/tasks (number of them)")
+
+    def score_axis(self, results: list[Result], systems: list[str]) -> Axis:
+        """One axis for the scores of some systems in some results."""
+        scores = [result.scores[system] for result in results for system in systems if system in result.scores]
+        ends = [score.at(end).value for score in scores for end in ("value", "low", "high")]
+        return fit_axis([end for end in ends if is_number(end)] or [0.0, 1.0], from_zero=True)
+
+    def intervals(self, result: Result, systems: list[str]) -> list[Interval]:
+        """The scores of some systems, for a plot."""
+        known = [(system, result.scores[system]) for system in systems if system in result.scores]
+        return [Interval(self.role(system), system, *(score.at(end).value for end in ("value", "low", "high"))) for system, score in known]
+
+    def role(self, system: str) -> Role:
+        """What a system is in this report, which decides its color."""
+        return "focus" if system == self.results.focus else "rival" if system == self.results.rival else "other"
+
+    @property
+    def main_systems(self) -> list[str]:
+        """The focus, and its rival where there is one."""
+        return [system for system in (self.results.focus, self.results.rival) if system is not None]
+
+    def answers_of(self, system: str) -> Figure:
+        """``{"n", "num_cut", "num_empty"}`` of a system's answers."""
+        return self.run.summary.at("answers", system)
+
+    # ── files ──
+
+    @cached_property
+    def files(self) -> list[FileNote]:
+        """The files of this run the report was written from, in the order of the report."""
+        answers = [FileNote(f"eval/{system}/", f"every answer of {system}, with its scores") for system in self.run.systems]
+        return [note for note in FILES if (self.run.path / note.path).is_file()] + answers
+
+    @property
+    def missing_files(self) -> list[str]:
+        return [note.path for note in FILES if not (self.run.path / note.path).is_file()]
+
+
+def share(part: Figure, whole: Figure) -> Figure:
+    """Part of a whole as a figure; unknown where either is unknown or the whole is nothing."""
+    known = is_number(part.value) and is_number(whole.value) and whole.value > 0
+    return Figure(part.value / whole.value if known else None, f"{part.origin} (divided by {whole.origin})")

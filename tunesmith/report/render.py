@@ -1,0 +1,145 @@
+"""Facts → a self-contained page and a Markdown text, by two templates that share their words for numbers."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable
+from functools import partial
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from tunesmith.report import charts
+from tunesmith.report.advice import Sentence, advise
+from tunesmith.report.facts import Facts
+from tunesmith.report.folder import Figure
+from tunesmith.report.results import MEANINGS, format_system
+from tunesmith.report.text import (
+    NOT_AVAILABLE,
+    escape_markdown,
+    fence,
+    format_bytes,
+    format_count,
+    format_delta,
+    format_duration,
+    format_flag,
+    format_number,
+    format_p_value,
+    format_percent,
+    format_setting,
+    format_words,
+    visible,
+)
+from tunesmith.report.verdict import tell_verdict
+
+FOLD_AFTER = 420
+CUT_AFTER = 20_000
+FORMATS: dict[str, Callable[[Any], str]] = {
+    "count": format_count,
+    "number": format_number,
+    "delta": format_delta,
+    "percent": format_percent,
+    "p_value": format_p_value,
+    "duration": format_duration,
+    "bytes": format_bytes,
+    "flag": format_flag,
+    "words": format_words,
+    "setting": format_setting,
+    "system": format_system,
+    "text": lambda value: NOT_AVAILABLE if value is None else str(value),
+}
+
+LEDGER_ROWS = (
+    ("Records", "num_records", "count"),
+    ("Examples made of them", "num_examples", "count"),
+    ("Tokens", "num_tokens", "count"),
+    ("Supervised tokens", "num_supervised_tokens", "count"),
+    ("Supervised share", "supervised_share", "percent"),
+    ("Median length", "median_length", "count"),
+    ("Longest", "max_length", "count"),
+    ("Truncated", "num_truncated", "count"),
+    ("Answers cut", "num_answers_cut", "count"),
+    ("Control tokens found in texts and defused", "num_escaped", "count"),
+    ("Stop token trained", "stop_token_supervised", "flag"),
+    ("Dropped", "num_dropped", "count"),
+)
+
+
+def render_html(facts: Facts) -> str:
+    """The page: one file, inline style, charts and script; a policy that lets nothing be loaded."""
+    style, script = (files(__package__).joinpath(name).read_text(encoding="utf-8") for name in ("style.css", "table.js"))
+    environment = _environment("html.jinja", _figure_html, visible)
+    environment.globals.update(charts=charts, fold=_fold)
+    return environment.get_template("html.jinja").render(
+        **_context(facts), style=Markup(style), script=Markup(script), style_hash=_hash(style), script_hash=_hash(script)
+    )
+
+
+def render_markdown(facts: Facts) -> str:
+    """The same facts as Markdown, without the charts."""
+    environment = _environment("markdown.jinja", _figure_text, escape_markdown)
+    environment.globals.update(fence=lambda text: Markup(fence(text)))
+    return environment.get_template("markdown.jinja").render(**_context(facts))
+
+
+def _context(facts: Facts) -> dict[str, Any]:
+    return {"facts": facts, "ledger_rows": LEDGER_ROWS, "verdict": tell_verdict(facts), "advice": advise(facts), "meanings": MEANINGS}
+
+
+def _environment(template: str, figure: Callable, clean: Callable[[str], str]) -> Environment:
+    """A template engine in which every text that is not marked safe is cleaned, and every figure is written by a named format."""
+
+    def finalize(value: Any) -> Any:
+        if value is None:
+            return NOT_AVAILABLE
+        return value if isinstance(value, Markup) or not isinstance(value, str) else clean(value)
+
+    environment = Environment(
+        loader=PackageLoader(__package__, "."),
+        autoescape=template.startswith("html"),
+        finalize=finalize,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update({name: partial(figure, format_value) for name, format_value in FORMATS.items()})
+    environment.filters["figure"] = lambda value, name: figure(FORMATS[name], value)
+    environment.filters["sentence"] = partial(_sentence, figure)
+    return environment
+
+
+def _figure_html(format_value: Callable[[Any], str], value: Any) -> Markup:
+    """A value on the page; a `Figure` carries its exact value and its place in the run folder, which hovering shows."""
+    if not isinstance(value, Figure):
+        return Markup("{}").format(visible(format_value(value)))
+    if not value.known:
+        return Markup('<span class="missing" title="not in {}">{}</span>').format(visible(value.origin), NOT_AVAILABLE)
+    exact = visible(str(value.value))
+    return Markup('<data value="{0}" data-from="{1}" title="{0} · {1}">{2}</data>').format(exact, visible(value.origin), visible(format_value(value.value)))
+
+
+def _figure_text(format_value: Callable[[Any], str], value: Any) -> Markup:
+    return Markup(escape_markdown(format_value(value.value if isinstance(value, Figure) else value)))
+
+
+def _sentence(figure: Callable, sentence: Sentence) -> Markup:
+    parts = [figure(FORMATS[name], value) for name, value in sentence.parts]
+    return Markup(sentence.text).format(*parts)
+
+
+def _fold(text: object) -> tuple[str, str, int]:
+    """A long text as what is shown, what is folded away, and the number of characters left out altogether."""
+    full = str(text)
+    if len(full) <= FOLD_AFTER + 80:
+        return full, "", 0
+    kept = full[:CUT_AFTER]
+    return kept[:FOLD_AFTER], kept, len(full) - len(kept)
+
+
+def _hash(text: str) -> str:
+    """The source expression that lets a content security policy allow exactly this inline text."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -1,0 +1,29 @@
+// Sorting and filtering are a convenience: without this script every row is there, in the order of the run.
+for (const table of document.querySelectorAll("table.sortable")) {
+  const body = table.tBodies[0], heads = table.tHead.rows[0].cells;
+  [...heads].forEach((head, column) => {
+    if (head.classList.contains("plot")) return;
+    const button = document.createElement("button");
+    button.append(...head.childNodes);
+    head.append(button);
+    button.addEventListener("click", () => {
+      const down = head.getAttribute("aria-sort") === "ascending";
+      for (const other of heads) other.removeAttribute("aria-sort");
+      head.setAttribute("aria-sort", down ? "descending" : "ascending");
+      const key = (row) => row.cells[column].querySelector("data")?.value ?? row.cells[column].textContent.trim();
+      const rows = [...body.rows].filter((row) => !row.classList.contains("overall"));
+      rows.sort((a, b) => (down ? -1 : 1) * key(a).localeCompare(key(b), undefined, { numeric: true }) || 0);
+      const numbers = rows.map((row) => parseFloat(key(row)));
+      if (numbers.every((n) => !Number.isNaN(n))) rows.sort((a, b) => (down ? -1 : 1) * (parseFloat(key(a)) - parseFloat(key(b))));
+      body.append(...rows);
+    });
+  });
+}
+for (const input of document.querySelectorAll("input.filter")) {
+  const table = document.getElementById(input.getAttribute("aria-controls"));
+  input.hidden = false;
+  input.addEventListener("input", () => {
+    for (const row of table.tBodies[0].rows) row.hidden = !row.cells[0].textContent.toLowerCase().includes(input.value.toLowerCase());
+  });
+}
+addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((fold) => (fold.open = true)));

@@ -1,0 +1,532 @@
+"""The run folder: where everything of a run lies, who may write to it, and what its folder says about it afterwards.
+
+    runs/NAME/
+      recipe.yaml  provenance.json  metrics.jsonl  training.json  judgements.jsonl  report.html  report.md
+      data/{train,validation,test,dropped,changes}.jsonl  data/card.md  data/funnel.json  data/ledger.json
+      checkpoints/step-000500/  model/  eval/SYSTEM/TASK.jsonl  eval/summary.json
+      run.lock     only while a process works on it: which one, where and since when
+"""
+
+from __future__ import annotations
+
+import errno
+import importlib.metadata
+import json
+import math
+import os
+import platform
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from tunesmith import __version__
+from tunesmith.errors import DataError, ResourceError, UsageError
+from tunesmith.files import file_sha256, missing_path, read_json, write_json, write_text
+from tunesmith.recipe import Recipe, dump_recipe, load_recipe, recipe_differences
+
+try:
+    import fcntl
+except ImportError:  # Windows: the process id in the lock file decides alone
+    fcntl = None
+
+# What `--overwrite` may delete: exactly what we write. A file that is not listed stays.
+LAYOUT = (
+    "recipe.yaml", "provenance.json", "metrics.jsonl", "training.json", "judgements.jsonl", "report.html", "report.md",
+    "data/train.jsonl", "data/validation.jsonl", "data/test.jsonl", "data/dropped.jsonl", "data/changes.jsonl", "data/card.md",
+    "data/funnel.json", "data/ledger.json", "checkpoints/step-*", "model/*", "eval/*/*.jsonl", "eval/summary.json",
+)  # fmt: skip
+# A resumed run may change these: they do not touch the weights.
+FREE_ON_RESUME = ("output_dir", "evaluate.", "train.logging_steps", "train.save_steps")
+LOCK_PATIENCE_S = 0.3  # `list_runs` looks at a lock by holding it for a moment; a run that starts just then waits so long
+PACKAGES = ("torch", "transformers", "peft", "datasets", "tokenizers", "safetensors", "numpy", "pydantic", "sacrebleu", "rouge-score")
+PRIMARY_METRICS = ("accuracy", "f1", "rougeL", "exact_match")
+
+
+class Run:
+    """One run folder. `create` and `with run:` hold its lock; `open` only reads."""
+
+    def __init__(self, path: str | os.PathLike[str]):
+        self.path = Path(path)
+        self._lock: int | None = None
+
+    recipe_file = property(lambda self: self.path / "recipe.yaml")
+    provenance_file = property(lambda self: self.path / "provenance.json")
+    metrics_file = property(lambda self: self.path / "metrics.jsonl")
+    training_file = property(lambda self: self.path / "training.json")
+    judgements_file = property(lambda self: self.path / "judgements.jsonl")
+    report_html = property(lambda self: self.path / "report.html")
+    report_md = property(lambda self: self.path / "report.md")
+    lock_file = property(lambda self: self.path / "run.lock")
+    data_dir = property(lambda self: self.path / "data")
+    train_file = property(lambda self: self.data_dir / "train.jsonl")
+    validation_file = property(lambda self: self.data_dir / "validation.jsonl")
+    test_file = property(lambda self: self.data_dir / "test.jsonl")
+    dropped_file = property(lambda self: self.data_dir / "dropped.jsonl")
+    changes_file = property(lambda self: self.data_dir / "changes.jsonl")
+    card_file = property(lambda self: self.data_dir / "card.md")
+    funnel_file = property(lambda self: self.data_dir / "funnel.json")
+    ledger_file = property(lambda self: self.data_dir / "ledger.json")
+    checkpoints_dir = property(lambda self: self.path / "checkpoints")
+    model_dir = property(lambda self: self.path / "model")
+    eval_dir = property(lambda self: self.path / "eval")
+    summary_file = property(lambda self: self.eval_dir / "summary.json")
+
+    @property
+    def name(self) -> str:
+        return self.path.resolve().name
+
+    @property
+    def recipe(self) -> Recipe:
+        return load_recipe(self.recipe_file)
+
+    @property
+    def is_finished(self) -> bool:
+        return self.provenance_file.exists() and read_json(self.provenance_file).get("finished_at") is not None
+
+    @classmethod
+    def create(
+        cls, path: str | os.PathLike[str], recipe: Recipe, *, resume: bool = False, overwrite: bool = False, inputs: Iterable[str] = ()
+    ) -> Run:
+        """A folder to write a run into, locked, with recipe.yaml in it.
+
+        ``resume`` goes on in a run that is there (and begins one where none is); ``overwrite`` deletes what an earlier run wrote, and
+        nothing else, unless one of ``inputs`` lies in it.
+
+        Raises:
+            UsageError: something else, or an earlier run, is there; or it was started with another recipe.
+            ResourceError: another process works on it, or it cannot be written.
+        """
+        run = cls(path)
+        run._refuse_strangers()
+        with explained_writing(run.path):
+            run.path.mkdir(parents=True, exist_ok=True)
+        run.acquire()
+        try:
+            run._prepare(recipe, resume, overwrite, inputs)
+        except BaseException:
+            run.release()
+            raise
+        return run
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> Run:
+        """The run that lies there. Raises `DataError` when there is none."""
+        run = cls(path)
+        if not run.path.exists():
+            raise missing_path(run.path)
+        if not run.exists():
+            raise DataError(f"{run.path}: not a run folder (no recipe.yaml with provenance.json). List the runs with: tunesmith runs")
+        return run
+
+    def exists(self) -> bool:
+        """Whether a run was begun here. A recipe.yaml alone is somebody's recipe, not a run."""
+        return self.recipe_file.is_file() and (self.provenance_file.exists() or self.lock_file.exists())
+
+    def _refuse_strangers(self) -> None:
+        if self.path.exists() and not self.path.is_dir():
+            raise UsageError(f"{self.path}: a file, where the run folder is to be. Choose another --output-dir.")
+        with explained_writing(self.path):
+            inside = sorted(os.listdir(self.path)) if self.path.is_dir() else []
+        if set(inside) - {self.lock_file.name} and not self.exists():
+            some = ", ".join(inside[:3]) + (" …" if len(inside) > 3 else "")
+            raise UsageError(f"{self.path}: not empty and no run folder (it holds {some}). Choose another --output-dir.")
+
+    def _prepare(self, recipe: Recipe, resume: bool, overwrite: bool, inputs: Iterable[str]) -> None:
+        known = self.recipe_file.is_file()
+        if known and resume:
+            self._refuse_other_recipe(recipe)
+        elif known and overwrite:
+            self._clear(inputs)
+        elif known and self.is_finished:
+            raise UsageError(f"{self.path}: already holds a finished run. Choose another --output-dir, or begin anew with --overwrite.")
+        elif known:
+            raise UsageError(f"{self.path}: already holds a run that has not finished. Go on with --resume, or begin anew with --overwrite.")
+        write_text(self.recipe_file, dump_recipe(recipe))
+        if not self.provenance_file.exists():
+            write_json(self.provenance_file, {"started_at": now(), "finished_at": None})
+
+    def _refuse_other_recipe(self, recipe: Recipe) -> None:
+        differences = [line for line in recipe_differences(self.recipe, recipe) if not line.startswith(FREE_ON_RESUME)]
+        if differences:
+            more = f" (and {len(differences) - 3} more)" if len(differences) > 3 else ""
+            told = "; ".join(differences[:3])
+            raise UsageError(
+                f"{self.path}: was started with another recipe, so going on would mix two runs: {told}{more}."
+                f" Resume with {self.recipe_file}, or choose another --output-dir."
+            )
+
+    def _clear(self, inputs: Iterable[str]) -> None:
+        """Delete what a run wrote; folders only when that leaves them empty, links but never what they point to."""
+        found = [path for pattern in LAYOUT for path in sorted(self.path.glob(pattern))]
+        for source in inputs:
+            taken = os.path.exists(source) and Path(source).resolve()
+            if taken and any(taken.is_relative_to(path.resolve()) or path.resolve().is_relative_to(taken) for path in found):
+                raise UsageError(f"{self.path}: --overwrite would delete {source}, which this recipe reads. Choose another --output-dir.")
+        with explained_writing(self.path):
+            for path in found:
+                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+            for folder in [*self.eval_dir.glob("*/"), self.eval_dir, self.data_dir, self.checkpoints_dir, self.model_dir]:
+                if folder.is_dir() and not folder.is_symlink() and not os.listdir(folder):
+                    folder.rmdir()
+
+    # ── lock ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def acquire(self) -> None:
+        """Hold the folder until `release` or the end of the process, however it ends. Raises `ResourceError` when another one does.
+
+        The kernel's lock decides, and ends with its process, so a dead one leaves nothing to clean up; the text in the file is for
+        people, and decides only where the file system knows no locks.
+        """
+        if self._lock is not None:
+            return
+        deadline = time.monotonic() + LOCK_PATIENCE_S
+        while (descriptor := self._try_lock()) is None:
+            if time.monotonic() > deadline:
+                raise ResourceError(f"{self.path}: in use by {self._holder()}. Wait for it, stop it, or choose another --output-dir.")
+            time.sleep(0.05)
+        owner = {"pid": os.getpid(), "host": socket.gethostname(), "started_at": now()}
+        with explained_writing(self.lock_file):
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, (json.dumps(owner) + "\n").encode(), 0)
+        self._lock = descriptor
+        os.register_at_fork(after_in_child=self._forget)
+
+    def _try_lock(self) -> int | None:
+        """A descriptor that holds the lock, or None when another process does."""
+        with explained_writing(self.lock_file):
+            descriptor = os.open(self.lock_file, os.O_RDWR | os.O_CREAT, 0o644)
+        if _take(descriptor, self._owner()) and _same_file(descriptor, self.lock_file):
+            return descriptor
+        os.close(descriptor)
+        return None
+
+    def release(self) -> None:
+        if self._lock is not None:
+            self.lock_file.unlink(missing_ok=True)
+            os.close(self._lock)
+            self._lock = None
+
+    def _forget(self) -> None:
+        # A forked worker shares the descriptor; if it outlives us it must not hold the folder.
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def is_running(self) -> bool:
+        """Whether a process holds the folder at this moment."""
+        if self._lock is not None:
+            return True
+        try:
+            descriptor = os.open(self.lock_file, os.O_RDWR)
+        except OSError:
+            return False
+        free = _take(descriptor, self._owner())
+        os.close(descriptor)
+        return not free
+
+    def _owner(self) -> dict[str, Any]:
+        try:
+            owner = json.loads(self.lock_file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return owner if isinstance(owner, dict) else {}
+
+    def _holder(self) -> str:
+        owner = self._owner()
+        return f"process {owner.get('pid', 'n/a')} on {owner.get('host', 'n/a')} since {owner.get('started_at', 'n/a')}"
+
+    def __enter__(self) -> Run:
+        self.acquire()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.release()
+
+    # ── metrics and provenance ──────────────────────────────────────────────────────────────────────────────────────
+
+    def append_metrics(self, row: Mapping[str, Any]) -> None:
+        """Add one line to metrics.jsonl, in a single write; a number that is not finite is written as null."""
+        finite = {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in row.items()}
+        line = (json.dumps(finite, ensure_ascii=False) + "\n").encode()
+        with explained_writing(self.metrics_file):
+            descriptor = os.open(self.metrics_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+            try:
+                if os.write(descriptor, line) < len(line):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            finally:
+                os.close(descriptor)
+
+    def read_metrics(self) -> list[dict[str, Any]]:
+        """The lines of metrics.jsonl; a last line torn by a kill is left out. Raises `DataError` for a broken one before it."""
+        text = self.metrics_file.read_text(encoding="utf-8", errors="replace") if self.metrics_file.exists() else ""
+        *lines, torn = text.split("\n")
+        rows = []
+        for number, line in enumerate(lines, start=1):
+            try:
+                rows.append(json.loads(line))
+            except json.JSONDecodeError as error:
+                raise DataError(f"{self.metrics_file}:{number}: not valid JSON. Delete the line, or start the run anew.") from error
+        return rows
+
+    def truncate_metrics(self, step: int) -> None:
+        """Cut metrics.jsonl back to what was known at a checkpoint: lines up to ``step``, without a torn last one."""
+        if self.metrics_file.exists():
+            kept = [row for row in self.read_metrics() if row.get("step", 0) <= step]
+            write_text(self.metrics_file, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in kept))
+
+    def write_provenance(self, value: Mapping[str, Any]) -> None:
+        write_json(self.provenance_file, value)
+
+    def mark_finished(self) -> None:
+        """Note the time in provenance.json: from now on the run counts as finished."""
+        write_json(self.provenance_file, {**read_json(self.provenance_file), "finished_at": now()})
+
+
+def _take(descriptor: int, owner: Mapping[str, Any]) -> bool:
+    """Whether the lock on an open file is ours now."""
+    if fcntl is not None:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            return False
+        except OSError:  # a file system without locks
+            pass
+    return not _is_alive(owner)
+
+
+def _is_alive(owner: Mapping[str, Any]) -> bool:
+    """Whether the process a lock file names may still be there; one on another machine always may."""
+    pid = owner.get("pid")
+    if not isinstance(pid, int) or pid == os.getpid():
+        return False
+    if owner.get("host") != socket.gethostname():
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def _same_file(descriptor: int, path: Path) -> bool:
+    """Whether the locked file is still the one at the path: its last owner may have deleted it just before we got the lock."""
+    try:
+        there = os.stat(path)
+    except FileNotFoundError:
+        return False
+    ours = os.fstat(descriptor)
+    return (ours.st_dev, ours.st_ino) == (there.st_dev, there.st_ino)
+
+
+# ── provenance ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def provenance(
+    *,
+    command: str,
+    seeds: Mapping[str, int],
+    inputs: Sequence[Mapping[str, Any]],
+    model: Mapping[str, Any],
+    num_threads: int | None = None,
+    gpu: str | None = None,
+    started_at: str | None = None,
+) -> dict[str, Any]:
+    """What a run was made of and with: the content of provenance.json. ``inputs`` are what `describe_file` gives."""
+    return {
+        "tunesmith": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {name: version for name in PACKAGES if (version := package_version(name)) is not None},
+        "threads": num_threads,
+        "cpu": cpu_name(),
+        "gpu": gpu,
+        "command": command,
+        "started_at": started_at or now(),
+        "finished_at": None,
+        "seeds": dict(seeds),
+        "inputs": [dict(item) for item in inputs],
+        "model": dict(model),
+        "git": git_state(),
+    }
+
+
+def describe_file(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Path, SHA-256 and size in bytes of an input."""
+    return {"path": str(path), "sha256": file_sha256(path), "size_bytes": os.path.getsize(path)}
+
+
+def package_version(name: str) -> str | None:
+    """The installed version of a package, or None."""
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def cpu_name() -> str:
+    """Name and number of the processors this process may use."""
+    names = [line.split(":", 1)[1].strip() for line in _lines_of("/proc/cpuinfo") if line.startswith("model name")]
+    name = names[0] if names else platform.processor() or platform.machine()
+    return f"{name}, {num_cores()} cores"
+
+
+def num_cores() -> int:
+    """Cores this process may run on, which in a container are fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _lines_of(path: str) -> list[str]:
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
+
+
+def git_state(folder: str | os.PathLike[str] = ".") -> dict[str, Any] | None:
+    """Commit of the working directory and whether tracked files differ from it; None outside of git."""
+    commit = _git(folder, "rev-parse", "HEAD")
+    if commit is None:
+        return None
+    changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
+    return {"commit": commit.strip(), "dirty": None if changed is None else bool(changed.strip())}
+
+
+def _git(folder: str | os.PathLike[str], *arguments: str) -> str | None:
+    try:
+        found = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return found.stdout
+
+
+def now() -> str:
+    """The time in UTC, to the second, as ISO 8601."""
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+
+
+# ── a list of runs ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """A run on one line. What it has not written yet is None; scores are of the primary metric over all tasks."""
+
+    path: Path
+    state: str  # running, finished or interrupted
+    model: str | None = None
+    method: str | None = None
+    step: int | None = None
+    num_steps: int | None = None
+    seconds: float | None = None
+    started_at: str | None = None
+    metric: str | None = None
+    base: float | None = None
+    tuned: float | None = None
+    verdict: str | None = None
+    problem: str | None = None  # why the folder cannot be read in full
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**self.__dict__, "path": str(self.path)}
+
+
+def list_runs(root: str | os.PathLike[str]) -> list[RunSummary]:
+    """Every run at, in or one folder below ``root``, oldest first. Raises `DataError` when there is no such folder."""
+    root = Path(root)
+    if not root.is_dir():
+        raise missing_path(root)
+    folders = [root, *(file.parent for pattern in ("*/recipe.yaml", "*/*/recipe.yaml") for file in sorted(root.glob(pattern)))]
+    found = [summarize_run(Run(folder)) for folder in folders if Run(folder).exists()]
+    return sorted(found, key=lambda run: (run.started_at or "", str(run.path)))
+
+
+def summarize_run(run: Run) -> RunSummary:
+    """One run as `list_runs` tells it. A damaged file is told in ``problem``, never raised."""
+    state = "running" if run.is_running() else "interrupted"
+    try:
+        facts = _facts(run)
+    except (DataError, UsageError, AttributeError, TypeError) as error:
+        return RunSummary(run.path, state, problem=str(error).splitlines()[0])
+    finished = facts.pop("finished_at") is not None
+    return RunSummary(run.path, "finished" if finished and state != "running" else state, **facts)
+
+
+def _facts(run: Run) -> dict[str, Any]:
+    recipe, training, told = run.recipe, _json_or_empty(run.training_file), _json_or_empty(run.provenance_file)
+    steps = [row["step"] for row in run.read_metrics() if isinstance(row.get("step"), int)]
+    return {
+        "model": recipe.model.name_or_path,
+        "method": recipe.adapter.method,
+        "step": training.get("num_steps", max(steps, default=None)),
+        "num_steps": training.get("num_steps"),
+        "seconds": training.get("seconds"),
+        "started_at": told.get("started_at"),
+        "finished_at": told.get("finished_at"),
+        **_scores(_json_or_empty(run.summary_file)),
+    }
+
+
+def _scores(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """Base and tuned on the metric a run is judged by."""
+    overall = summary.get("overall", {})
+    metric = next((name for name in (summary.get("primary_metric"), *PRIMARY_METRICS, *overall) if name in overall), None)
+    if metric is None:
+        return {}
+    verdicts = [
+        row["verdict"]
+        for row in summary.get("comparisons", [])
+        if (row["a"], row["b"], row["task"], row["metric"]) == ("tuned", "base", "overall", metric)
+    ]
+    value = {system: score.get("value") for system, score in overall[metric].items()}
+    return {"metric": metric, "base": value.get("base"), "tuned": value.get("tuned"), "verdict": next(iter(verdicts), None)}
+
+
+def _json_or_empty(path: Path) -> dict[str, Any]:
+    return read_json(path) if path.exists() else {}
+
+
+# ── what the system says about a folder ─────────────────────────────────────────────────────────────────────────────
+
+_FIXES = {
+    errno.ENOSPC: "the disk is full. Make room, or choose another --output-dir.",
+    errno.EDQUOT: "the disk quota is used up. Make room, or choose another --output-dir.",
+    errno.EFBIG: "larger than the system allows a file to be (ulimit -f). Raise the limit.",
+    errno.EACCES: "no permission. Change its owner or mode, or choose another --output-dir.",
+    errno.EPERM: "not permitted. Change its owner or mode, or choose another --output-dir.",
+    errno.EROFS: "the file system is read-only. Choose another --output-dir.",
+    errno.EMFILE: "too many open files (ulimit -n). Raise the limit.",
+    errno.ENAMETOOLONG: "the name is too long. Choose a shorter --output-dir.",
+    errno.ENOTDIR: "a part of the path is a file, not a folder. Choose another --output-dir.",
+    errno.EISDIR: "a folder, where a file is to be.",
+    errno.EIO: "the disk fails (input/output error). Check the disk.",
+}
+
+
+def is_resource(error: OSError) -> bool:
+    """Whether an error is about what the machine has or allows, and not about a mistake of ours."""
+    return error.errno in _FIXES
+
+
+def resource_error(error: OSError, path: str | os.PathLike[str] | None = None) -> ResourceError:
+    """What the system could not do, in one line with the path and the fix."""
+    where = error.filename if error.filename is not None else path
+    text = _FIXES.get(error.errno, f"{error.strerror or error}.")
+    return ResourceError(f"{os.fspath(where)}: {text}" if isinstance(where, (str, os.PathLike)) else text[0].upper() + text[1:])
+
+
+@contextmanager
+def explained_writing(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Turn an `OSError` into a `ResourceError` that names the path."""
+    try:
+        yield
+    except OSError as error:
+        raise resource_error(error, path) from error
