@@ -56,8 +56,8 @@ def paired_proportion_interval(num_only_a: int, num_only_b: int, n: int) -> Inte
 
 
 def mcnemar_p(num_only_a: int, num_only_b: int) -> float:
-    """Two-sided p of the exact McNemar test: discordant pairs go either way like a fair coin; 1.0 where there are
-    none.""" num_discordant = num_only_a + num_only_b
+    """Two-sided p of the exact McNemar test: discordant pairs go either way like a fair coin. 1.0 without any."""
+    num_discordant = num_only_a + num_only_b
     return float(binomtest(num_only_b, num_discordant, 0.5).pvalue) if num_discordant else 1.0
 
 
@@ -76,9 +76,8 @@ def bootstrap_sums(rows: Floats, rng: np.random.Generator, num_resamples: int = 
 def swap_sums(rows: Floats, rng: np.random.Generator, num_resamples: int = NUM_RESAMPLES) -> Floats:
     """Sums over a random half of the rows, each in or out like a fair coin: ``(n, k) → (num_resamples, k)``.
 
-    With ``rows = rows_b - rows_a``, adding such a sum to the total of a swaps the two systems' answers on that half of
-    the
-    samples: what a paired test compares the real difference with.
+    With ``rows = rows_b - rows_a``, adding such a sum to the total of a swaps the two systems' answers on that half
+    of the samples: what a paired test compares the real difference with.
     """
     n = len(rows)
     return np.concatenate([rng.integers(0, 2, (size, n), dtype=np.int8) @ rows for size in _chunks(num_resamples, n)])
@@ -170,8 +169,8 @@ def swap_p(swapped: Floats, delta: float, *, exact: bool = False) -> float:
 
 
 def sign_flip_p(deltas: Sequence[float], rng: np.random.Generator, num_resamples: int = NUM_RESAMPLES) -> float:
-    """Two-sided p of the paired permutation test of a mean difference; exact where n is small enough to try all
-    flips.""" rows = np.asarray(deltas, dtype=np.float64)[:, None]
+    """Two-sided p of the paired permutation test of a mean difference; exact where n is small enough for all flips."""
+    rows = np.asarray(deltas, dtype=np.float64)[:, None]
     exact = 2 ** len(rows) <= num_resamples
     sums = every_swap_sum(rows) if exact else swap_sums(rows, rng, num_resamples)
     total = rows.sum()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
 
@@ -48,7 +49,9 @@ def _metaspace_backend(scheme: str) -> Tokenizer:
     trainer = trainers.BpeTrainer(vocab_size=700, special_tokens=special)
     backend.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always")
     backend.train_from_iterator([line.replace("\n", " ") for line in TEXT * 3], trainer)
-    backend = Tokenizer.from_str(backend.to_str().replace('"special":true', '"special":false'))
+    state = json.loads(backend.to_str())  # byte pieces are words of the model, not tokens that are looked for in a text
+    state["added_tokens"] = [token for token in state["added_tokens"] if not token["content"].startswith("<0x")]
+    backend = Tokenizer.from_str(json.dumps(state))
     if scheme == "prepend":
         backend.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
         backend.pre_tokenizer = None
@@ -93,7 +96,7 @@ def stories(shared: Path) -> PreTrainedTokenizerFast:
 
 
 @pytest.fixture
-def own(request):
+def own():
     """Gives a tokenizer a chat template of its own for one test."""
     changed = []
 

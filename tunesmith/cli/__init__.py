@@ -14,21 +14,14 @@ import typer
 
 from tunesmith.cli import chat, data, doctor, results, work
 from tunesmith.cli.messages import explain
+from tunesmith.cli.options import Command, Group
 
-ORDER = ("init", "data", "preview", "run", "train", "report", "evaluate", "chat", "runs", "doctor", "version")
 PREPARE, TRAIN, JUDGE, HELP = "Prepare", "Train", "Judge", "Help"
-
-
-class InOrderOfUse(typer.core.TyperGroup):
-    """Lists the commands in the order a person meets them."""
-
-    def list_commands(self, ctx: typer.Context) -> list[str]:
-        return sorted(self.commands, key=ORDER.index)
 
 
 app = typer.Typer(
     name="tunesmith",
-    cls=InOrderOfUse,
+    cls=Group,
     help="Records → recipe → run folder → report: tune a language model on instructions, and learn honestly whether it got better.",
     epilog="First steps: tunesmith init · tunesmith preview recipe.yaml · tunesmith run recipe.yaml",
     no_args_is_help=True,
@@ -36,22 +29,22 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command(rich_help_panel=PREPARE)(work.init)
+app.command(cls=Command, rich_help_panel=PREPARE)(work.init)
 app.add_typer(data.app, name="data", rich_help_panel=PREPARE)
-app.command(rich_help_panel=PREPARE)(work.preview)
-app.command(rich_help_panel=TRAIN)(work.run)
-app.command(rich_help_panel=TRAIN)(work.train)
-app.command(rich_help_panel=JUDGE)(results.report)
-app.command(rich_help_panel=JUDGE)(results.evaluate)
-app.command(rich_help_panel=JUDGE)(chat.chat)
-app.command(rich_help_panel=JUDGE)(results.runs)
-app.command(rich_help_panel=HELP)(doctor.doctor)
-app.command(rich_help_panel=HELP)(doctor.version)
+app.command(cls=Command, rich_help_panel=PREPARE)(work.preview)
+app.command(cls=Command, rich_help_panel=TRAIN)(work.run)
+app.command(cls=Command, rich_help_panel=TRAIN)(work.train)
+app.command(cls=Command, rich_help_panel=JUDGE)(results.report)
+app.command(cls=Command, rich_help_panel=JUDGE)(results.evaluate)
+app.command(cls=Command, rich_help_panel=JUDGE)(chat.chat)
+app.command(cls=Command, rich_help_panel=JUDGE)(results.runs)
+app.command(cls=Command, rich_help_panel=HELP)(doctor.doctor)
+app.command(cls=Command, rich_help_panel=HELP)(doctor.version)
 
 
 @app.callback()
 def _everywhere(
-    debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error. Works behind every command too."),
+    debug: bool = typer.Option(False, "--debug", metavar="", help="Show the traceback of an error. Works behind every command too."),
 ) -> None:
     """Options of every command; `main` reads ``--debug`` before the commands see it."""
 
@@ -74,5 +67,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if debug:
             traceback.print_exc()
         message, code = explain(error)
-        print(message, file=sys.stderr)
+        if message:
+            print(message, file=sys.stderr)
         return code

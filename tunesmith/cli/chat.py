@@ -11,19 +11,20 @@ from typing import Annotated, Any
 import typer
 
 from tunesmith.cli.console import make_progress, results_only
+from tunesmith.cli.options import argument, value
 from tunesmith.errors import TunesmithError, UsageError
 
 HELP = "Ctrl-D quits · /reset forgets the conversation · /system TEXT says how to behave"
 
 
 def chat(
-    target: Annotated[str, typer.Argument(metavar="MODEL|RUN", help="A model folder, a run, a hub id, or openai:MODEL@URL (key: OPENAI_API_KEY).", show_default=False)],
-    system: Annotated[str | None, typer.Option("--system", metavar="TEXT", help="How the model is to behave.", show_default=False)] = None,
-    shots: Annotated[Path | None, typer.Option("--shots", metavar="FILE", help="Records to take worked examples from.", show_default=False)] = None,
+    target: Annotated[str, argument("MODEL|RUN", help="A model folder, a run, a hub id, or openai:MODEL@URL (key: OPENAI_API_KEY).")],
+    system: Annotated[str | None, value("--system", metavar="TEXT", help="How the model is to behave.")] = None,
+    shots: Annotated[Path | None, value("--shots", metavar="FILE", help="Records to take worked examples from.")] = None,
     num_shots: Annotated[int, typer.Option("--num-shots", min=0, metavar="K", help="Worked examples before each request.")] = 0,
-    template: Annotated[str | None, typer.Option("--template", metavar="NAME", help="Another template than the model's: chatml, alpaca, plain or a .jinja file.", show_default=False)] = None,
-    max_new_tokens: Annotated[int, typer.Option("--max-new-tokens", min=1, help="Longest answer.")] = 256,
-    temperature: Annotated[float, typer.Option("--temperature", min=0.0, help="0 always takes the likeliest token.")] = 0.0,
+    template: Annotated[str | None, value("--template", metavar="NAME", help="Another template than the model's: chatml, alpaca, plain or a .jinja file.")] = None,
+    max_new_tokens: Annotated[int, typer.Option("--max-new-tokens", min=1, metavar="N", help="Longest answer.")] = 256,
+    temperature: Annotated[float, typer.Option("--temperature", min=0.0, metavar="T", help="0 always takes the likeliest token.")] = 0.0,
 ) -> None:
     """Talk to a model, a run or an API. From a pipe: each line is a question, each answer one line."""
     if num_shots and shots is None:

@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from tunesmith.cli.console import print_json
+from tunesmith.cli.options import Command, Group, Json, argument, value
 from tunesmith.errors import UsageError
 
-app = typer.Typer(help="Look at data files.", no_args_is_help=True, rich_markup_mode="rich")
+app = typer.Typer(cls=Group, help="Look at data files.", no_args_is_help=True, rich_markup_mode="rich")
 
 
 @app.callback()
@@ -18,12 +19,12 @@ def _group() -> None:
     """Look at data files: what format, how many rows, how long, what is wrong."""
 
 
-@app.command()
+@app.command(cls=Command)
 def inspect(
-    path: Annotated[str, typer.Argument(metavar="FILE", help="A .jsonl, .json, .csv, .tsv or .parquet file (also .gz), a folder or a glob.", show_default=False)],
-    columns: Annotated[list[str] | None, typer.Option("--columns", metavar="OURS=THEIRS", help="Name a column that is not recognized, e.g. instruction=question.", show_default=False)] = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=0, help="How many rows to show.")] = 3,
-    json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
+    path: Annotated[str, argument("FILE", help="A .jsonl, .json, .csv, .tsv or .parquet file (also .gz), a folder or a glob.")],
+    columns: Annotated[list[str] | None, value("--columns", metavar="OURS=THEIRS", help="Name a column that is not recognized, e.g. instruction=question.")] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=0, metavar="N", help="How many rows to show.")] = 3,
+    json: Json = False,
 ) -> None:
     """Say what a data file holds: format, counts, lengths, duplicates, bad rows, a few samples."""
     from tunesmith.curation.inspect import inspect_file

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from tunesmith.cli.console import print_json, result_console
+from tunesmith.cli.options import Json
 from tunesmith.errors import GateFailed
 
 ENOUGH_DISK_BYTES, ENOUGH_MEMORY_BYTES = 5 * 2**30, 4 * 2**30
@@ -37,7 +38,7 @@ def version() -> None:
     print(f"tunesmith {__version__}")
 
 
-def doctor(json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False) -> None:
+def doctor(json: Json = False) -> None:
     """Check versions, hardware and what is missing."""
     checks = [*_software(), *_hardware(), *_extras(), _torch_works()]
     if json:

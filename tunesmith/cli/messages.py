@@ -49,9 +49,10 @@ def _usage(error: BaseException) -> str:
         word, names = wrong["word"], list(error.ctx.command.commands)
         meant = SYNONYMS.get(word) if command == "tunesmith" else None
         told = f"No such command `{word}`.{f' Did you mean `{meant}`?' if meant else did_you_mean(word, names)}"
-    elif getattr(error, "possibilities", None):
-        told = f"No such option {error.option_name}. Did you mean `{sorted(error.possibilities, key=len)[0]}`?"
-    return f"{command}: {told.rstrip('.') + '.' if not told.endswith('?') else told} See: {command} --help"
+    elif hasattr(error, "option_name") and hasattr(error, "possibilities"):
+        names = [name for option in error.ctx.command.params for name in option.opts]
+        told = f"No such option {error.option_name}.{did_you_mean(error.option_name, names)}"
+    return f"{command}: {told if told.endswith('?') else told.rstrip('.') + '.'} See: {command} --help" if told else ""
 
 
 def _is_torch_out_of_memory(error: BaseException) -> bool:

@@ -9,13 +9,14 @@ from typing import Annotated, Any
 import typer
 
 from tunesmith.cli.console import clock, make_progress, print_json, result_console, results_only
+from tunesmith.cli.options import Json, argument, value
 from tunesmith.errors import UsageError
 
-Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
+DEFAULT_FOLDER = Path("runs")
 
 
 def report(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.", show_default=False)],
+    run: Annotated[Path, argument("RUN", help="A run folder.")],
     json: Json = False,
 ) -> None:
     """Write report.html and report.md of a run anew, from the files in its folder."""
@@ -26,12 +27,12 @@ def report(
 
 
 def evaluate(
-    model: Annotated[str | None, typer.Argument(metavar="[MODEL|RUN]", help="A model folder, a run, a hub id or openai:MODEL@URL.", show_default=False)] = None,
-    tasks: Annotated[list[Path] | None, typer.Option("--tasks", metavar="FILE", help="Questions with answers. May be repeated.", show_default=False)] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="DIR", help="Where the answers and scores go.", show_default=False)] = None,
-    predictions: Annotated[Path | None, typer.Option("--predictions", metavar="FILE", help="Score these answers instead of asking a model.", show_default=False)] = None,
-    max_samples: Annotated[int | None, typer.Option("--max-samples", min=1, help="At most so many samples per task.", show_default=False)] = None,
-    num_shots: Annotated[int, typer.Option("--num-shots", min=0, help="Worked examples before each question.")] = 0,
+    model: Annotated[str | None, argument("MODEL|RUN", help="A model folder, a run, a hub id or openai:MODEL@URL.")] = None,
+    tasks: Annotated[list[Path] | None, value("--tasks", metavar="FILE", help="Questions with answers. May be repeated.")] = None,
+    output: Annotated[Path | None, value("--output", "-o", metavar="DIR", help="Where the answers and scores go.")] = None,
+    predictions: Annotated[Path | None, value("--predictions", metavar="FILE", help="Score these answers instead of asking a model.")] = None,
+    max_samples: Annotated[int | None, typer.Option("--max-samples", min=1, metavar="N", help="At most so many samples per task.", show_default=False)] = None,
+    num_shots: Annotated[int, typer.Option("--num-shots", min=0, metavar="K", help="Worked examples before each question.")] = 0,
     json: Json = False,
 ) -> None:
     """Score a model, a run or given answers on your own questions."""
@@ -54,13 +55,13 @@ def evaluate(
 
 
 def runs(
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where the runs lie.")] = Path("runs"),
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the runs lie.")] = DEFAULT_FOLDER,
     json: Json = False,
 ) -> None:
     """List the runs in a folder, with their scores."""
     from tunesmith.run import list_runs
 
-    found = list_runs(folder)
+    found = list_runs(folder) if folder != DEFAULT_FOLDER or folder.is_dir() else []
     if json:
         print_json([run.to_dict() for run in found])
     elif not found:

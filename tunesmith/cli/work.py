@@ -10,21 +10,21 @@ from typing import Annotated, Any
 import typer
 
 from tunesmith.cli.console import make_progress, print_json, results_only
+from tunesmith.cli.options import Json, argument, flag, value
 from tunesmith.errors import UsageError
 
-RecipePath = Annotated[Path, typer.Argument(metavar="RECIPE", help="A recipe (YAML), or a run folder to take its recipe from.", show_default=False)]
-OutputDir = Annotated[Path | None, typer.Option("--output-dir", "-o", metavar="DIR", help="The run folder. By default runs/ and the recipe's name.", show_default=False)]
-Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a field, e.g. --set train.max_steps=20. May be repeated.", show_default=False)]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in the folder; begin where none is there.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Delete what an earlier run wrote into the folder, and begin anew.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Load model and data, take one step in memory, write nothing.")]
-Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
+RecipePath = Annotated[Path, argument("RECIPE", help="A recipe (YAML), or a run folder to take its recipe from.")]
+OutputDir = Annotated[Path | None, value("--output-dir", "-o", metavar="DIR", help="The run folder. By default runs/ and the recipe's name.")]
+Overrides = Annotated[list[str] | None, value("--set", metavar="KEY=VALUE", help="Change a field, e.g. --set train.max_steps=20. May be repeated.")]
+Resume = Annotated[bool, flag("--resume", help="Go on with the run in the folder; begin where none is there.")]
+Overwrite = Annotated[bool, flag("--overwrite", help="Delete what an earlier run wrote into the folder, and begin anew.")]
+DryRun = Annotated[bool, flag("--dry-run", help="Load model and data, take one step in memory, write nothing.")]
 
 
 def init(
-    path: Annotated[Path, typer.Argument(metavar="[RECIPE]", help="Where to write it; - prints it.")] = Path("recipe.yaml"),
-    model: Annotated[str, typer.Option("--model", metavar="MODEL", help="Fill in the model: a folder, a run or a hub id.", show_default=False)] = "",
-    data: Annotated[list[str] | None, typer.Option("--data", metavar="PATH", help="Fill in a source. May be repeated.", show_default=False)] = None,
+    path: Annotated[Path, typer.Argument(metavar="RECIPE", help="Where to write it; - prints it.")] = Path("recipe.yaml"),
+    model: Annotated[str, value("--model", metavar="MODEL", help="Fill in the model: a folder, a run or a hub id.")] = "",
+    data: Annotated[list[str] | None, value("--data", metavar="PATH", help="Fill in a source. May be repeated.")] = None,
 ) -> None:
     """Write a commented recipe with every field to start from."""
     from tunesmith.files import write_text
@@ -44,7 +44,7 @@ def init(
 
 def preview(
     recipe: RecipePath,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=0, help="How many records to show.")] = 3,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=0, metavar="N", help="How many records to show.")] = 3,
     overrides: Overrides = None,
     json: Json = False,
 ) -> None:

@@ -1,5 +1,4 @@
-"""Asks systems the same questions and keeps what they answered: one line per sample, scored, in
-``eval/SYSTEM/TASK.jsonl``.
+"""Asks systems the same questions and keeps their answers: one line per sample, scored, in ``eval/SYSTEM/TASK.jsonl``.
 
 A system is a `LanguageModel` or anything that answers samples (`AnswerFunction`): a baseline is one. What was answered
 before is kept, so an evaluation that was killed goes on with the next task file.
@@ -47,9 +46,9 @@ class Sample:
 
     def to_dict(self) -> dict[str, Any]:
         """The part of a line in ``eval/SYSTEM/TASK.jsonl`` that is known before the answer."""
-        prompt = [turn.to_dict() for turn in self.prompt]
-        row = {"id": self.id, "task": self.task, "source": self.source, "prompt": prompt, "references":
-        list(self.references)} optional = {"key": self.key, "tools": [dict(tool) for tool in self.tools]}
+        row: dict[str, Any] = {"id": self.id, "task": self.task, "source": self.source}
+        row |= {"prompt": [turn.to_dict() for turn in self.prompt], "references": list(self.references)}
+        optional = {"key": self.key, "tools": [dict(tool) for tool in self.tools]}
         return row | {name: value for name, value in optional.items() if value}
 
 
@@ -77,12 +76,11 @@ def samples_from_records(
 
 def _sample(record: Record) -> Sample:
     if record.answer is None:
-        raise DataError(f"{record.source or record.id}: no answer to compare with. Add one to the row, or leave the row
-        out.")
+        raise DataError(f"{record.source or record.id}: no answer to compare with. Add one, or leave the row out.")
     references = tuple(dict.fromkeys((record.answer, *record.references)))
     task = f"{OVERALL} (task)" if record.task == OVERALL else record.task or NO_TASK
-    return Sample(record.id, record.prompt, references, task, record.source, str(_own_name(record.meta, "")),
-    record.tools)
+    key = str(_own_name(record.meta, ""))
+    return Sample(record.id, record.prompt, references, task, record.source, key, record.tools)
 
 
 def _own_name(row: Mapping[str, Any], default: Any) -> Any:
@@ -240,7 +238,7 @@ def score_predictions(
 
 def _prediction(row: Any) -> _Prediction:
     if not isinstance(row, Row):
-        raise DataError(f"{row}. Correct the line: every sample needs its prediction.")
+        raise DataError(f"{row} Correct the line: every sample needs its prediction.")
     column = next((column for column in PREDICTION_KEYS if column in row.value), None)
     if column is None:
         raise DataError(f"{row.source}: no prediction in this row. Put the answer under `prediction`.")
@@ -293,10 +291,7 @@ def _candidates(prediction: _Prediction, index: _Index, samples: Sequence[Sample
     both = [position for position in by_name if position in by_prompt]
     candidates = both or by_name or by_prompt
     if not candidates:
-        raise DataError(f"{prediction.source}: fits no sample by `id`, `key` or exact `prompt`. Correct it or leave it
-        out.")
+        raise DataError(f"{prediction.source}: fits no sample by `id`, `key` or exact `prompt`. Correct or remove it.")
     if len({_prompt_text(samples[position]) for position in candidates}) > 1:
-        count = len(candidates)
-        raise DataError(f"{prediction.source}: fits {count} different samples. Give `prompt` beside `id` to tell them
-        apart.")
+        raise DataError(f"{prediction.source}: fits {len(candidates)} different samples. Give `prompt` beside `id`.")
     return candidates

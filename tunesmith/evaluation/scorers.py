@@ -39,11 +39,9 @@ class Writing:
 
     Attributes:
         unspaced: at least half of the letters belong to scripts without spaces. F1 then counts characters, and drops
-        all
-            Unicode punctuation (what the MLQA script does for Chinese).
+            all Unicode punctuation (what the MLQA script does for Chinese).
         ascii: at least half of the letters and digits are a-z0-9, all that rouge-score keeps. Otherwise ROUGE counts
-        words of
-            any script, and characters where there are no spaces.
+            words of any script, and characters where there are no spaces.
         bleu_tokenizer: sacrebleu's ``13a``; ``zh`` for Chinese, ``char`` for Japanese, Thai and their neighbors.
     """
 

@@ -1,12 +1,10 @@
-"""Answers → ``eval/summary.json``: what each system scores, how sure that is, and which differences are more than
-chance.
+"""Answers → ``eval/summary.json``: what each system scores, how sure that is, and which differences are no chance.
 
 Every value has a 95 % interval and every difference a paired test on the same samples:
 
     one sample right or wrong      Wilson's interval        exact McNemar test
     mean of the samples' scores    BCa bootstrap            paired sign-flip permutation test
-    corpus BLEU, chrF, macro-F1    percentile bootstrap     the same test, swapping the two systems' answers and scoring
-    anew
+    corpus BLEU, chrF, macro-F1    percentile bootstrap     the same test: answers swapped at random, scored anew
 
 p values are adjusted for the number of tasks (Holm), for each metric and pair of systems; `overall`, the mean over
 tasks, stands for itself, with a bootstrap and a test stratified by task. The summary is a pure function of the answers
@@ -16,7 +14,7 @@ and a seed.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -47,7 +45,7 @@ def summarize(
     eval_dir: str | Path,
     *,
     systems: Sequence[str] | None = None,
-    tasks: Iterable[str] | None = None,
+    tasks: Sequence[str] | None = None,
     seed: int = 0,
     num_resamples: int = stats.NUM_RESAMPLES,
 ) -> dict[str, Any]:
@@ -89,7 +87,7 @@ def _systems_in(eval_dir: Path) -> list[str]:
     return sorted(names, key=lambda name: (name != BASE, name != TUNED, name in BASELINES, name))
 
 
-def _read_answers(folder: Path, tasks: Iterable[str] | None) -> dict[str, list[Row]]:
+def _read_answers(folder: Path, tasks: Sequence[str] | None) -> dict[str, list[Row]]:
     """The lines of a system, by task."""
     rows: dict[str, list[Row]] = {}
     for path in sorted(folder.glob("*.jsonl")):

@@ -18,7 +18,7 @@ from tunesmith.records import Message, Record
 from tunesmith.rendering.collate import collate
 from tunesmith.rendering.render import render
 from tunesmith.rendering.templates import ChatTemplate
-from tunesmith.rendering.tokenize import encode, encode_prompt
+from tunesmith.rendering.tokenize import encode, encode_prompts
 
 STOP_TAIL_TOKENS = 24
 """How many of the newest tokens are decoded to look for a stop string."""
@@ -44,10 +44,13 @@ class LocalModel:
         *,
         tools: Sequence[Sequence[Mapping]] | None = None,
         on_done: Callable[[int], None] | None = None,
+        shots: Sequence[Sequence[Record]] | None = None,
     ) -> list[Completion]:
-        """Answer each conversation, in the order given; one whose prompt leaves no room is answered with nothing."""
-        tools = tools or [()] * len(conversations)
-        prompts = [self.prompt_ids(turns, offered) for turns, offered in zip(conversations, tools, strict=True)]
+        """Answer each conversation, in the order given; one whose prompt leaves no room is answered with nothing.
+
+        ``shots`` are worked examples to put before each, as in training.
+        """
+        prompts = self.prompt_ids(conversations, tools=tools, shots=shots)
         answers: dict[int, Completion] = {}
         for batch in self._batches(prompts, sampling):
             completions = self._answer([prompts[i] for i in batch], sampling)
@@ -58,7 +61,7 @@ class LocalModel:
 
     def stream(self, conversation: Conversation, sampling: Sampling = Sampling()) -> Iterator[str]:
         """The answer, piece by piece as it is made."""
-        prompt = self.prompt_ids(conversation, ())
+        [prompt] = self.prompt_ids([conversation])
         if self._room(prompt, sampling) < 1:
             raise ModelError(
                 f"The conversation has {len(prompt)} tokens and the model takes {self.loaded.context_length}: start a new one."
@@ -83,9 +86,10 @@ class LocalModel:
         with torch.inference_mode():
             return [float(forward(self._collate([(example,)])).sum()) for example in encoded]
 
-    def prompt_ids(self, conversation: Conversation, tools: Sequence[Mapping] = ()) -> list[int]:
-        """Token ids of the conversation up to where the answer starts: the same as in training."""
-        return encode_prompt(conversation, self.loaded.tokenizer, self.template, kind=self.loaded.kind, tools=tools)
+    def prompt_ids(self, conversations: Sequence[Conversation], *, tools=None, shots=None) -> list[list[int]]:
+        """Token ids of each conversation up to where the answer starts: the same as in training."""
+        kind, tokenizer = self.loaded.kind, self.loaded.tokenizer
+        return encode_prompts(conversations, tokenizer, self.template, kind=kind, tools=tools, shots=shots)
 
     def stop_token_ids(self) -> list[int]:
         """Ids that end an answer."""

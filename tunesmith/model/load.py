@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -214,13 +214,20 @@ def quiet_libraries() -> None:
     logging.getLogger("peft").setLevel(logging.ERROR)
 
 
-def save_model(model: nn.Module, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+def save_model(
+    model: nn.Module, tokenizer: PreTrainedTokenizerBase, folder: Path, *, stop_token_ids: Sequence[int] | None = None
+) -> None:
     """Write a Hugging Face folder, or an adapter PEFT can load, with tokenizer and chat template beside it.
 
-    Loads with plain ``from_pretrained`` (and ``PeftModel.from_pretrained``), without this package.
+    Loads with plain ``from_pretrained`` (and ``PeftModel.from_pretrained``), without this package. ``stop_token_ids`` are
+    written into config and generation_config, so that every program stops at the same tokens.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        if stop_token_ids is not None:
+            model.config.eos_token_id = model.generation_config.eos_token_id = list(stop_token_ids)
         model.save_pretrained(folder)
+        if stop_token_ids is not None:
+            model.generation_config.save_pretrained(folder)
     tokenizer.save_pretrained(folder)

@@ -75,7 +75,7 @@ def _round_step(step: float) -> float:
 def draw_scale(axis: Axis) -> Markup:
     """The tick labels that stand above a column of interval plots."""
     marks = [
-        Markup('<text x="{}%" y="12" text-anchor="{}">{}</text>').format(axis.percent(tick), _anchor(axis, tick), format_tick(tick))
+        Markup('<text x="{}%" y="12" text-anchor="{}">{}</text>').format(axis.percent(tick), _anchor(axis, tick), format_tick(tick, axis.high))
         for tick in axis.ticks
     ]
     return Markup('<svg class="scale" width="100%" height="16" aria-hidden="true">{}</svg>').format(Markup("").join(marks))
@@ -164,7 +164,7 @@ def _draw_grid(place: _Place) -> Markup:
 
 def _draw_y_labels(place: _Place) -> Markup:
     text = Markup('<text x="48" y="{}" text-anchor="end">{}</text>')
-    return Markup("").join(text.format(place.y(tick) + 4, format_tick(tick)) for tick in place.up.ticks)
+    return Markup("").join(text.format(place.y(tick) + 4, format_tick(tick, place.up.high)) for tick in place.up.ticks)
 
 
 def _draw_x_labels(across: Axis) -> Markup:

@@ -233,6 +233,18 @@ class Facts:
     def num_tasks(self) -> Figure:
         return Figure(len(self.results.tasks), "eval/summary.json#/tasks (number of them)")
 
+    @property
+    def tasks_by_verdict(self) -> list[tuple[str, list[Result]]]:
+        """The tasks in groups: worse, better, no difference, not compared; empty groups left out."""
+        groups = [(verdict, [task for task in self.results.tasks if task.verdict == verdict]) for verdict in ("worse", "better", "no difference", None)]
+        return [(verdict or "not compared", tasks) for verdict, tasks in groups if tasks]
+
+    @property
+    def signatures(self) -> list[tuple[str, Figure]]:
+        """How each family of metrics was computed; one line per way, where tasks differ."""
+        found = [(name, line) for task in self.run.summary.at("tasks").items() for name, line in task.at("signatures").entries()]
+        return sorted({(name, line.value): (name, line) for name, line in reversed(found)}.values(), key=lambda pair: (pair[0], str(pair[1].value)))
+
     def score_axis(self, results: list[Result], systems: list[str]) -> Axis:
         """One axis for the scores of some systems in some results."""
         scores = [result.scores[system] for result in results for system in systems if system in result.scores]

@@ -19,6 +19,7 @@ from tunesmith.report.folder import Figure
 from tunesmith.report.results import MEANINGS, format_system
 from tunesmith.report.text import (
     NOT_AVAILABLE,
+    code,
     escape_markdown,
     fence,
     format_bytes,
@@ -37,6 +38,7 @@ from tunesmith.report.verdict import tell_verdict
 
 FOLD_AFTER = 420
 CUT_AFTER = 20_000
+MAX_OPEN_TASKS = 12
 FORMATS: dict[str, Callable[[Any], str]] = {
     "count": format_count,
     "number": format_number,
@@ -81,12 +83,13 @@ def render_html(facts: Facts) -> str:
 def render_markdown(facts: Facts) -> str:
     """The same facts as Markdown, without the charts."""
     environment = _environment("markdown.jinja", _figure_text, escape_markdown)
-    environment.globals.update(fence=lambda text: Markup(fence(text)))
+    # A block tag at the end of a line takes its newline along (trim_blocks); `newline` gives it back where a table row ends in one.
+    environment.globals.update(fence=lambda text: Markup(fence(str(text))), code=lambda text: Markup(code(text)), newline=Markup("\n"))
     return environment.get_template("markdown.jinja").render(**_context(facts))
 
 
 def _context(facts: Facts) -> dict[str, Any]:
-    return {"facts": facts, "ledger_rows": LEDGER_ROWS, "verdict": tell_verdict(facts), "advice": advise(facts), "meanings": MEANINGS}
+    return {"facts": facts, "ledger_rows": LEDGER_ROWS, "max_open_tasks": MAX_OPEN_TASKS, "verdict": tell_verdict(facts), "advice": advise(facts), "meanings": MEANINGS}
 
 
 def _environment(template: str, figure: Callable, clean: Callable[[str], str]) -> Environment:

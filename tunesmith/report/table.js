@@ -20,10 +20,11 @@ for (const table of document.querySelectorAll("table.sortable")) {
   });
 }
 for (const input of document.querySelectorAll("input.filter")) {
-  const table = document.getElementById(input.getAttribute("aria-controls"));
+  const place = document.getElementById(input.getAttribute("aria-controls"));
   input.hidden = false;
   input.addEventListener("input", () => {
-    for (const row of table.tBodies[0].rows) row.hidden = !row.cells[0].textContent.toLowerCase().includes(input.value.toLowerCase());
+    if (input.value) place.querySelectorAll("details").forEach((fold) => (fold.open = true));
+    for (const row of place.querySelectorAll("tbody tr")) row.hidden = !row.cells[0].textContent.toLowerCase().includes(input.value.toLowerCase());
   });
 }
 addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((fold) => (fold.open = true)));

@@ -22,7 +22,12 @@ def visible(text: str) -> str:
 
 def escape_markdown(text: str) -> str:
     """The text as Markdown that shows it literally, on one line."""
-    return _MARKDOWN_SPECIAL.sub(lambda match: "\\" + match[0], " ".join(visible(text).split()))
+    return _MARKDOWN_SPECIAL.sub(lambda match: "\\" + match[0], re.sub(r"\s+", " ", visible(text)))
+
+
+def code(text: str) -> str:
+    """The text as Markdown code within a line."""
+    return f"`{' '.join(visible(text).split()).replace('`', chr(0x2019))}`"
 
 
 def fence(text: str) -> str:
@@ -60,9 +65,10 @@ def _three_digits(size: float) -> str:
     return f"{size:,.{max(0, 2 - math.floor(math.log10(rounded)))}f}"
 
 
-def format_tick(value: float) -> str:
-    """A round number on an axis: ``0.25``, ``1,500``, ``−2``, ``2e−5``."""
-    text = f"{value:,.6g}" if value == 0 or abs(value) >= 0.001 else f"{value:.2g}".replace("e-0", "e-")
+def format_tick(value: float, largest: float) -> str:
+    """A round number on an axis that ends at ``largest``: ``0.25``, ``1,500``, ``−2``; all as ``1.5e−4`` on an axis below 0.001."""
+    tiny = 0 < abs(largest) < 0.001 and value != 0
+    text = re.sub(r"\.?0*e-0*", "e-", f"{value:.2e}") if tiny else f"{value:,.6g}"
     return text.replace("-", MINUS)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -36,9 +37,9 @@ def tell_verdict(facts: Facts) -> Verdict:
         return Verdict("none", title, "", lead)
     if not _has_numbers(results):
         return Verdict("none", "Evaluated, without a score", "", "The evaluation gave no number to judge by; the tables below say n/a where one is missing.")
-    sentence = verdict_sentence(facts.run.summary.value)
+    lead = re.sub(r"(^|\. )([a-z])", lambda match: match[1] + match[2].upper(), verdict_sentence(facts.run.summary.value))
     tone, title = _title(results)
-    return Verdict(tone, title, "(one training run)" if results.focus == TUNED and results.rival is not None else "", sentence[:1].upper() + sentence[1:])
+    return Verdict(tone, title, "(one training run)" if results.focus == TUNED and results.rival is not None else "", lead)
 
 
 def _has_numbers(results: Results) -> bool:

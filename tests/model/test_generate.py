@@ -1,0 +1,187 @@
+"""A local model that answers: the same alone and in a batch, and it stops where it should."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tests.models import save_tiny
+from tests.training.rows import load
+from tunesmith.errors import ModelError
+from tunesmith.lm import Sampling
+from tunesmith.model.generate import LocalModel, stop_token_ids
+from tunesmith.model.load import load_model, save_model
+from tunesmith.model.probe import Capabilities, probe
+from tunesmith.recipe import ModelSection
+from tunesmith.records import Message
+from tunesmith.rendering.templates import load_template
+
+WORDS = "Name the capital of the country and sort these words: pear, apple, plum. Is that right? Yes it is! </s> <pad>".split()
+
+
+def conversations(count: int = 12) -> list[list[Message]]:
+    """Prompts of very different lengths, some with the texts of control tokens in them."""
+    return [[Message("user", " ".join((WORDS * 6)[i : i + 1 + i * 5]))] for i in range(count)]
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """Each shape with logits far apart, so that greedy answers hang on no last bit."""
+    root = tmp_path_factory.mktemp("sharp")
+    return {shape: answering(save_tiny(shape, root / shape, scale=3.0)) for shape in ("llama", "gpt2", "t5")}
+
+
+def answering(folder, template: str = "plain", **changes) -> LocalModel:
+    loaded = load(folder)
+    return LocalModel(loaded, load_template(template, tokenizer=loaded.tokenizer), probe(loaded), **changes)
+
+
+@pytest.mark.parametrize("shape", ["llama", "gpt2", "t5"])
+def test_greedy_answers_are_the_same_alone_and_in_a_batch(models, shape):
+    """D6, D7."""
+    model, asked = models[shape], conversations()
+    together = model.generate(asked, Sampling(max_new_tokens=12))
+    alone = [model.generate([one], Sampling(max_new_tokens=12))[0] for one in asked]
+    assert together == alone
+    assert len({answer.text for answer in together}) > 3
+
+
+@pytest.mark.parametrize("shape", ["llama", "gpt2"])
+def test_prompts_that_contain_the_pad_token_are_not_mistaken_for_padding(models, shape):
+    """D7: what is padding is told by the mask; the ids are the model's own forward, token by token."""
+    model = models[shape]
+    [ids] = model.prompt_ids(conversations(8)[-1:])
+    with_pad = [*ids, model.loaded.pad_token_id, *ids[:5]]
+    [answer] = model._answer([with_pad], Sampling(max_new_tokens=6))
+    sequence = list(with_pad)
+    for _ in range(6):
+        with torch.no_grad():
+            token = model.loaded.model(input_ids=torch.tensor([sequence])).logits[0, -1].argmax().item()
+        if token in model.stop_token_ids():
+            break
+        sequence.append(token)
+    expected = model.loaded.tokenizer.decode(sequence[len(with_pad) :], skip_special_tokens=True)
+    assert answer.text == expected
+
+
+@pytest.mark.parametrize("shape", ["llama", "gpt2", "t5"])
+def test_a_model_forced_to_emit_a_terminator_stops(model_folders, monkeypatch, shape):
+    """D8: for every id that may end an answer."""
+    model = answering(model_folders[shape])
+    head = model.loaded.model.lm_head
+    for token in model.stop_token_ids():
+        forced = torch.full((model.loaded.config.vocab_size,), -1e4)
+        forced[token] = 1e4
+        monkeypatch.setattr(head, "forward", lambda hidden, forced=forced: forced.expand(*hidden.shape[:-1], -1))
+        [answer] = model.generate(conversations(1), Sampling(max_new_tokens=8))
+        assert (answer.text, answer.finish_reason, answer.num_completion_tokens) == ("", "stop", 0)
+
+
+def test_every_end_token_of_model_tokenizer_and_template_stops(model_folders):
+    model = answering(model_folders["llama"])
+    model.loaded.model.generation_config.eos_token_id = [7, 9]
+    assert model.stop_token_ids() == [model.loaded.tokenizer.eos_token_id, 7, 9]
+
+
+def test_a_saved_model_keeps_every_stop_token(model_folders, tmp_path):
+    """D8: the same ids in config and generation_config, and the tokenizer's among them."""
+    model = answering(model_folders["llama"], template="chatml")
+    model.loaded.model.generation_config.eos_token_id = [1, 9]
+    save_model(model.loaded.model, model.loaded.tokenizer, tmp_path, stop_token_ids=model.stop_token_ids())
+    again = load_model(ModelSection(name_or_path=str(tmp_path)))
+    assert again.model.generation_config.eos_token_id == again.model.config.eos_token_id == [1, 9]
+    assert again.tokenizer.eos_token_id in again.model.config.eos_token_id
+    assert stop_token_ids(again, model.template) == [1, 9]
+
+
+@pytest.mark.parametrize("shape", ["llama", "t5"])
+def test_an_answer_is_cut_before_a_stop_string(models, shape):
+    model, asked = models[shape], conversations(6)
+    whole = model.generate(asked, Sampling(max_new_tokens=16))
+    longest = max(range(6), key=lambda i: len(whole[i].text))
+    marker = whole[longest].text[3:5]
+    cut = model.generate(asked, Sampling(max_new_tokens=16, stop=(marker,)))[longest]
+    assert cut.text == whole[longest].text[: whole[longest].text.index(marker)]
+    assert cut.finish_reason == "stop"
+
+
+def test_a_stop_string_ends_generation_early(models):
+    model = models["llama"]
+    [whole] = model.generate(conversations(5)[-1:], Sampling(max_new_tokens=40))
+    calls = []
+    handle = model.loaded.model.register_forward_pre_hook(lambda *_: calls.append(1))
+    model.generate(conversations(5)[-1:], Sampling(max_new_tokens=40, stop=(whole.text[:1],)))
+    handle.remove()
+    assert len(calls) < 5
+
+
+def test_an_answer_that_hits_the_limit_says_so(models):
+    [answer] = models["gpt2"].generate(conversations(3)[-1:], Sampling(max_new_tokens=3))
+    assert (answer.finish_reason, answer.num_completion_tokens) == ("length", 3)
+
+
+def test_a_prompt_at_the_end_of_the_context_gets_the_room_that_is_left(tmp_path):
+    """GPT-2 has 24 positions here: past them there is no embedding, and generating would crash."""
+    model = answering(save_tiny("gpt2", tmp_path, n_positions=64))
+    asked = [[Message("user", text)] for text in ("Name it.", "Name the capital of the country. " * 2, "Name it, please. " * 40)]
+    lengths = [len(ids) for ids in model.prompt_ids(asked)]
+    assert lengths[0] < 40 < lengths[1] < 64 < lengths[2]
+    answers = model.generate(asked, Sampling(max_new_tokens=40))
+    assert answers[2].finish_reason == "prompt_too_long"
+    assert all(0 <= answer.num_completion_tokens <= 64 - length for answer, length in zip(answers[:2], lengths))
+    with pytest.raises(ModelError, match="the model takes 64: start a new one"):
+        list(model.stream(asked[2]))
+
+
+def test_without_padding_only_prompts_of_equal_length_share_a_batch(models):
+    model = models["llama"]
+    careful = LocalModel(model.loaded, model.template, Capabilities("full", False, False))
+    prompts = [[1, 2, 3], [4, 5], [6, 7, 8], [9, 9]]
+    assert list(careful._batches(prompts, Sampling())) == [[0, 2], [1, 3]]
+    assert careful.generate(conversations(), Sampling(max_new_tokens=5)) == model.generate(conversations(), Sampling(max_new_tokens=5))
+
+
+def test_batches_have_at_most_the_batch_size_and_every_prompt_once(models):
+    small = LocalModel(models["llama"].loaded, models["llama"].template, models["llama"].capabilities, batch_size=5)
+    batches = list(small._batches([[0] * n for n in range(1, 13)], Sampling()))
+    assert max(map(len, batches)) == 5
+    assert sorted(i for batch in batches for i in batch) == list(range(12))
+
+
+@pytest.mark.parametrize("shape", ["llama", "t5"])
+def test_streamed_pieces_make_the_answer(models, shape):
+    model, [asked] = models[shape], conversations(4)[-1:]
+    [answer] = model.generate([asked], Sampling(max_new_tokens=15))
+    assert "".join(model.stream(asked, Sampling(max_new_tokens=15))) == answer.text
+    marker = answer.text[2:4]
+    stopped = "".join(model.stream(asked, Sampling(max_new_tokens=15, stop=(marker,))))
+    assert stopped == answer.text[: answer.text.index(marker)]
+
+
+def test_sampling_is_repeatable_and_differs_from_greedy(model_folders):
+    model, asked = answering(model_folders["llama"]), conversations(2)
+    once, again, other = (model.generate(asked, Sampling(temperature=1.0, seed=seed)) for seed in (3, 3, 4))
+    assert once == again != other
+
+
+@pytest.mark.parametrize("shape", ["llama", "gpt2", "t5"])
+def test_loglikelihood_is_the_sum_over_the_answer_and_its_stop_token(models, shape):
+    model = models[shape]
+    context = conversations(3)[-1]
+    likelihoods = model.loglikelihood(context, ["Yes", "Yes it is"])
+    [prompt] = model.prompt_ids([context])
+    answer = [*model.loaded.tokenizer("Yes", add_special_tokens=False).input_ids, model.loaded.tokenizer.eos_token_id]
+    with torch.no_grad():
+        if shape == "t5":
+            start = torch.tensor([[0, *answer[:-1]]])
+            logits = model.loaded.model(input_ids=torch.tensor([prompt]), decoder_input_ids=start).logits[0]
+        else:
+            logits = model.loaded.model(input_ids=torch.tensor([prompt + answer])).logits[0, len(prompt) - 1 : -1]
+    reference = logits.log_softmax(-1)[range(len(answer)), answer].sum().item()
+    assert likelihoods[0] == pytest.approx(reference, abs=1e-4)
+
+
+def test_progress_is_told_for_every_answer(models):
+    counts: list[int] = []
+    models["gpt2"].generate(conversations(7), Sampling(max_new_tokens=2), on_done=counts.append)
+    assert sum(counts) == 7

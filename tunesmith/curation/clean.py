@@ -1,0 +1,94 @@
+"""Basic cleaning: text as text should be, and conversations that can be learned from."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import replace
+
+from tunesmith.curation.stages import stage
+from tunesmith.records import Message, Record
+
+# Tabs and line ends stay. U+200C and U+200D stay too: Persian, Indic scripts and emoji need them.
+INVISIBLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\u200b\u2060\ufeff]")
+LINE_END = re.compile("\r\n?|[\x0b\x0c\x85]")
+# Written by other tools to tell one tokenizer where to stop; with ours it would be learned as text.
+END_MARKERS = ("<|endoftext|>", "<|im_end|>", "<|eot_id|>", "<|end_of_text|>", "<end_of_turn>", "<eos>", "</s>")
+
+
+@stage("normalize_text", "rewrite")
+def normalize_text(record: Record) -> Record:
+    """The record with its texts in NFC, with LF line ends and without control or zero-width characters, outer
+    whitespace and other tools' end markers. Indentation of a first line stays where more lines follow (code)."""
+    messages = tuple(_normalize_message(message) for message in record.messages)
+    references = tuple(_strip_end_marker(clean_text(text)) for text in record.references)
+    if messages == record.messages and references == record.references:
+        return record
+    return replace(record, messages=messages, references=references)
+
+
+@stage("drop_empty", "check")
+def drop_empty(record: Record) -> str | None:
+    """``empty_answer`` (the last), ``empty_prompt`` (no word before it) or ``empty_turn`` (any other of user or assistant)."""
+    empty = [_is_empty(message) for message in record.messages]
+    answer = max((k for k, message in enumerate(record.messages) if message.role == "assistant"), default=None)
+    if answer is not None and empty[answer]:
+        return "empty_answer"
+    if record.prompt and all(empty[: len(record.prompt)]):
+        return "empty_prompt"
+    spoken = [k for k, message in enumerate(record.messages) if message.role in ("user", "assistant")]
+    return "empty_turn" if any(empty[k] for k in spoken) else None
+
+
+@stage("drop_bad_order", "check")
+def drop_bad_order(record: Record) -> str | None:
+    """The first breach of order: an optional system message, then user and assistant in turn, tool results only after
+    tool calls, the assistant last. A lone assistant message (text to continue) is in order."""
+    roles = [message.role for message in record.messages]
+    turns = roles[1:] if roles[:1] == ["system"] else roles
+    if "system" in turns:
+        return "system_not_first"
+    if turns == ["assistant"] and turns == roles:
+        return None
+    if turns[:1] != ["user"]:
+        return "starts_without_user"
+    return _bad_step(record.messages[len(roles) - len(turns) :]) or ("ends_without_answer" if turns[-1] != "assistant" else None)
+
+
+def clean_text(text: str) -> str:
+    """The text in the form `normalize_text` gives it."""
+    text = LINE_END.sub("\n", unicodedata.normalize("NFC", text))
+    text = INVISIBLE.sub("", text).rstrip()
+    text = re.sub(r"\A[^\S\n]*\n(\s*\n)?", "", text) if text[:1].isspace() else text
+    return text if "\n" in text and text[:2].isspace() else text.lstrip()
+
+
+def _normalize_message(message: Message) -> Message:
+    content = clean_text(message.content)
+    if message.role == "assistant":
+        content = _strip_end_marker(content)
+    reasoning = clean_text(message.reasoning)
+    is_clean = content == message.content and reasoning == message.reasoning
+    return message if is_clean else replace(message, content=content, reasoning=reasoning)
+
+
+def _strip_end_marker(text: str) -> str:
+    for marker in END_MARKERS:
+        if text.endswith(marker) and not (marker == "</s>" and "<s>" in text):  # <s> … </s> is struck-through text
+            return text.removesuffix(marker).rstrip()
+    return text
+
+
+def _is_empty(message: Message) -> bool:
+    return not message.content.strip() and not message.tool_calls
+
+
+def _bad_step(turns: tuple[Message, ...]) -> str | None:
+    for before, after in zip(turns, turns[1:]):
+        if after.role == "tool" and before.role != "tool" and not before.tool_calls:
+            return "tool_without_call"
+        if before.role == "tool" and after.role == "user":
+            return "tool_without_answer"
+        if before.role == after.role != "tool":
+            return "same_role_twice"
+    return None
