@@ -51,6 +51,7 @@ def write_run(
     num_steps: int = 240,
     kind: str = "causal",
     validation: bool = True,
+    num_resamples: int = 400,
 ) -> Path:
     """Write a whole run folder at ``path`` and return it. Equal arguments give equal bytes."""
     counts = {"train": 4389, "validation": 258 if validation else 0, "test": len(tasks) * samples_per_task}
@@ -61,18 +62,20 @@ def write_run(
     metrics = _metrics(num_steps, validation)
     _write_lines(path / "metrics.jsonl", metrics)
     _write_json(path / "training.json", _training(metrics, num_steps, kind, validation))
-    write_evaluation(path / "eval", tasks=tasks, samples_per_task=samples_per_task, skill=skill, systems=systems)
+    write_evaluation(path / "eval", tasks=tasks, samples_per_task=samples_per_task, skill=skill, systems=systems, num_resamples=num_resamples)
     return path
 
 
-def write_evaluation(eval_dir: Path, *, tasks: Sequence[str], samples_per_task: int, skill: Skill, systems: Sequence[str]) -> None:
+def write_evaluation(
+    eval_dir: Path, *, tasks: Sequence[str], samples_per_task: int, systems: Sequence[str], skill: Skill = Skill(), num_resamples: int = 400
+) -> None:
     """Write the answers of every system and the summary that follows from them."""
     answers = {(system, task): _answers(system, task, samples_per_task, skill) for system in systems for task in tasks}
     for (system, task), rows in answers.items():
         scores = score_answers([row["prediction"] for row in rows], [row["references"] for row in rows])
         rows = [{**row, "scores": score} for row, score in zip(rows, scores, strict=True)]
         _write_lines(eval_dir / system / f"{task}.jsonl", rows)
-    summarize(eval_dir, systems=systems, num_resamples=400)
+    summarize(eval_dir, systems=systems, num_resamples=num_resamples)
 
 
 # ── data ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -103,22 +106,34 @@ def _sample(task: str, rng: random.Random) -> tuple[str, str]:
 
 def _write_data(folder: Path, tasks: Sequence[str], samples_per_task: int, counts: Mapping[str, int]) -> None:
     dropped = {"no_answer": 31, "broken_json": 3, "content_not_text": 4}
-    duplicates, empty = 140, 12
+    duplicates, empty, too_long = 140, 12, _too_long(counts)
+    left = {split: count - too_long.get(split, 0) for split, count in counts.items()}
     records = sum(counts.values()) + duplicates + empty
-    rows_in = records + sum(dropped.values())
+    read = {"num_in": records + sum(dropped.values()), "num_kept": records, "num_out": records, "num_dropped": sum(dropped.values()), "reasons": dropped}
+
+    def stage(name: str, num_in: int, reasons: Mapping[str, int]) -> dict[str, Any]:
+        num_dropped = sum(reasons.values())
+        return {"stage": name, "unit": "records", "num_in": num_in, "num_out": num_in - num_dropped, "num_dropped": num_dropped, "reasons": dict(reasons)}
+
     _write_json(folder / "funnel.json", [
-        {"stage": "read", "unit": "rows", "num_in": rows_in, "num_kept": records, "num_out": records, "num_dropped": sum(dropped.values()), "reasons": dropped},
-        {"stage": "normalize_text", "unit": "records", "num_in": records, "num_out": records, "num_dropped": 0, "reasons": {}},
-        {"stage": "drop_empty", "unit": "records", "num_in": records, "num_out": records - empty, "num_dropped": empty, "reasons": {"empty_answer": empty}},
-        {"stage": "drop_duplicates", "unit": "records", "num_in": records - empty, "num_out": sum(counts.values()), "num_dropped": duplicates, "reasons": {"duplicate": duplicates}},
-        {"stage": "split", "unit": "records", **counts},
+        {"stage": "read", "unit": "rows", **read, "num_dropped_parts": 2, "part_reasons": {"empty_part": 2}},
+        stage("normalize_text", records, {}),
+        stage("drop_empty", records, {"empty_answer": empty}),
+        stage("drop_duplicates", records - empty, {"duplicate": duplicates}),
+        {**stage("split", sum(counts.values()), {}), **counts},
+        {**stage("render", sum(counts.values()), {"too_long": sum(too_long.values())}), **left},
     ])  # fmt: skip
-    _write_lines(folder / "dropped.jsonl", _dropped_rows({"read": dropped, "drop_empty": {"empty_answer": empty}, "drop_duplicates": {"duplicate": duplicates}}))
+    by_stage = {"read": {**dropped, "empty_part": 2}, "drop_empty": {"empty_answer": empty}, "drop_duplicates": {"duplicate": duplicates}, "render": {"too_long": sum(too_long.values())}}
+    _write_lines(folder / "dropped.jsonl", _dropped_rows(by_stage))
     _write_lines(folder / "test.jsonl", (_record(*sample, task) for task in tasks for sample in _samples(task, samples_per_task)))
     for split in ("train", "validation"):
-        _write_lines(folder / f"{split}.jsonl", (_record(f"{split}-{k}", "What is the capital of Peru?", "Lima.", "open_qa") for k in range(min(5, counts[split]))))
+        _write_lines(folder / f"{split}.jsonl", (_record(f"{split}-{k}", "What is the capital of Peru?", "Lima.", "open_qa") for k in range(min(5, left[split]))))
     _write_lines(folder / "changes.jsonl", [])
     _write(folder / "card.md", "# Data\n")
+
+
+def _too_long(counts: Mapping[str, int]) -> dict[str, int]:
+    return {"train": 21, "validation": 1} if counts["validation"] else {"train": 21}
 
 
 def _dropped_rows(stages: Mapping[str, Mapping[str, int]]) -> Iterable[dict[str, str]]:
@@ -140,12 +155,13 @@ def _ledger(counts: Mapping[str, int], validation: bool) -> dict[str, Any]:
         tokens, supervised = examples * 214, examples * 61
         return {
             "num_records": records, "num_examples": examples, "num_tokens": tokens, "num_supervised_tokens": supervised,
-            "supervised_share": supervised / tokens, "num_truncated": truncated, "num_answers_cut": cut, "num_dropped": dropped,
-            "dropped": {"over_length": dropped} if dropped else {}, "num_escaped": 0, "stop_token_supervised": True, "max_length": 1021, "median_length": 142,
+            "supervised_share": supervised / tokens if tokens else None, "num_truncated": truncated, "num_answers_cut": cut, "num_dropped": dropped,
+            "dropped": {"too_long": dropped} if dropped else {}, "num_escaped": 0, "num_few_shots": 0, "stop_token_supervised": records > 0, "max_length": 1021 if records else None, "median_length": 142.0 if records else None,
         }  # fmt: skip
 
-    ledger = {"train": part(counts["train"], 37, 9, 21)}
-    return {**ledger, "validation": part(counts["validation"], 2, 0, 1)} if validation else ledger
+    too_long = _too_long(counts)
+    return {"train": part(counts["train"], 37, 9, too_long["train"]), "validation": part(counts["validation"], 2 if validation else 0, 0, too_long.get("validation", 0))}
+
 
 
 # ── what was run ─────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -43,7 +43,7 @@ def test_holm_equals_statsmodels_and_leaves_out_what_is_undefined():
     assert stats.holm([None]) == [None]
 
 
-@pytest.mark.parametrize("n", [2, 8, 60, 300])
+@pytest.mark.parametrize("n", [30, 60, 300])
 def test_the_bca_interval_equals_scipys_over_the_same_draws(n):
     values = rng(n).exponential(size=n)
     expected = scipy.stats.bootstrap((values,), np.mean, n_resamples=2000, method="BCa", rng=rng(7)).confidence_interval

@@ -311,7 +311,7 @@ def _validate(values: dict[str, Any]) -> tuple[Recipe | None, list[Problem]]:
     try:
         return Recipe.model_validate(values), list(problems.items())
     except ValidationError as error:
-        return None, list((problems | dict(problems_in(error, Recipe, _advise))).items())
+        return None, list((dict(problems_in(error, Recipe, _advise)) | problems).items())
 
 
 def _advise(where: Where, own: list[str]) -> str:

@@ -24,6 +24,7 @@ from statsmodels.stats.proportion import proportion_confint
 ALPHA = 0.05
 POWER = 0.8
 NUM_RESAMPLES = 10_000
+TIE = 1e-12  # two orders of one sum differ in the last bits, and are equal all the same
 MAX_CHUNK_CELLS = 4_000_000  # a chunk of resamples takes about 64 MB, whatever n is
 
 Interval = tuple[float, float]
@@ -123,8 +124,9 @@ def bca_interval(values: Floats, resampled: Floats) -> Interval | None:
         correction is undefined (the mean lies outside every resample, or there is no spread); None where that has no
         width either.
     """
-    spread = values - values.mean()
-    below = ((resampled < values.mean()).mean() + (resampled <= values.mean()).mean()) / 2
+    spread, gap = values - values.mean(), resampled - values.mean()
+    tolerance = TIE * max(1.0, abs(values.mean()))
+    below = ((gap < -tolerance).mean() + (gap <= tolerance).mean()) / 2
     if not 0 < below < 1 or not spread.any():
         return percentile_interval(resampled)
     acceleration = (spread**3).sum() / (6 * (spread**2).sum() ** 1.5)
@@ -163,8 +165,7 @@ def swap_p(swapped: Floats, delta: float, *, exact: bool = False) -> float:
     A random subset of the swaps counts the real assignment too, ``(c + 1) / (num_resamples + 1)``, so p is never 0;
     over every swap (``exact``) it is among them already. For a mean this is the paired sign-flip permutation test.
     """
-    tolerance = 1e-12 * max(1.0, abs(delta))  # two orders of one sum differ in the last bits, and are still a tie
-    num_as_large = int((np.abs(swapped) >= abs(delta) - tolerance).sum())
+    num_as_large = int((np.abs(swapped) >= abs(delta) - TIE * max(1.0, abs(delta))).sum())
     return num_as_large / len(swapped) if exact else (num_as_large + 1) / (len(swapped) + 1)
 
 

@@ -20,13 +20,17 @@ Advise = Callable[[Where, list[str]], str]  # (path of an unknown key, names tha
 def problems_in(error: ValidationError, model: type[BaseModel], advise: Advise) -> list[Problem]:
     """Every problem once, in the order of the fields; the branches of a union are told as one problem."""
     problems: dict[Where, str] = {}
-    for detail in error.errors():
+    # A list that is too short is told first by the items of it that are wrong, which pydantic does not count.
+    inner_first = sorted(error.errors(), key=lambda detail: detail["type"] == "too_short")
+    for detail in inner_first:
         where, owner, field, allowed = _locate(model, detail["loc"])
+        if detail["type"] == "too_short" and any(known[: len(where)] == where for known in problems):
+            continue
         if detail["type"] == "extra_forbidden":
             text = "no such field." + advise(where, list(owner.model_fields) if owner is not None else [])
         else:
             text = _words(detail, field, allowed, where)
-        problems.setdefault(where[:-1] + ("method",) if detail["type"].startswith("union_tag") else where, text)
+        problems.setdefault((*where, "method") if detail["type"].startswith("union_tag") else where, text)
     return list(problems.items())
 
 
@@ -105,6 +109,7 @@ def allowed_words(annotation: Any) -> str:
             choices.append(f"a list of {_plural(get_args(branch)[0])}")
         elif branch is not type(None):
             choices.append(_NAMES.get(get_origin(branch) or branch, "a mapping"))
+    choices = list(dict.fromkeys(choices))
     return " or ".join([", ".join(choices[:-1])] * (len(choices) > 1) + choices[-1:])
 
 

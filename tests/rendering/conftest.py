@@ -106,7 +106,7 @@ def own():
         return tokenizer
 
     yield give
-    for tokenizer, before in changed:
+    for tokenizer, before in reversed(changed):
         tokenizer.chat_template = before
 
 

@@ -131,7 +131,7 @@ def answer_samples(
 def task_file_names(tasks: Iterable[str]) -> dict[str, str]:
     """A file name for each task: its own where that is safe and unlike the others on any system, else with a hash."""
     tasks = list(tasks)
-    plain = {task: re.sub(r"[^\w.-]+", "_", task)[:80].lstrip(".") for task in tasks}
+    plain = {task: re.sub(r"[^\w.-]+", "_", task)[:60].lstrip(".") for task in tasks}
     taken = [name.casefold() for name in plain.values()]
     unsafe = {task for task in tasks if plain[task] != task or taken.count(plain[task].casefold()) > 1}
     return {task: f"{plain[task]}-{_digest(task)[:8]}.jsonl" if task in unsafe else f"{task}.jsonl" for task in tasks}

@@ -27,8 +27,10 @@ SAMPLE_METRICS = ("exact_match", "f1", *ROUGE_TYPES)
 ARTICLES = re.compile(r"\b(a|an|the)\b")
 PUNCTUATION = str.maketrans("", "", string.punctuation)
 # Han, kana, Thai, Lao, Tibetan, Myanmar and Khmer: words are not divided by spaces.
-UNSPACED = re.compile(r"[㐀-䶿一-鿿豈-﫿\U00020000-\U0003ffff぀-ヿㇰ-ㇿｦ-ﾟ\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff]")
-KANA_OR_SOUTHEAST_ASIAN = re.compile(r"[぀-ヿㇰ-ㇿｦ-ﾟ\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff]")
+HAN = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+KANA_TO_KHMER = r"\u3040-\u30ff\u31f0-\u31ff\uff66-\uff9f\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff"
+UNSPACED = re.compile(f"[{HAN}{KANA_TO_KHMER}]")
+NOT_CHINESE = re.compile(f"[{KANA_TO_KHMER}]")
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,8 @@ class Writing:
         num_unspaced = len(UNSPACED.findall("".join(letters)))
         unspaced = 2 * num_unspaced >= max(len(letters), 1)
         num_ascii = sum(character.isascii() for character in letters)
-        num_kana = len(KANA_OR_SOUTHEAST_ASIAN.findall("".join(letters)))
-        tokenizer = "13a" if not unspaced else "char" if 10 * num_kana >= num_unspaced else "zh"
+        num_others = len(NOT_CHINESE.findall("".join(letters)))
+        tokenizer = "13a" if not unspaced else "char" if 10 * num_others >= num_unspaced else "zh"
         return cls(unspaced, 2 * num_ascii >= len(letters), tokenizer)
 
 

@@ -120,7 +120,7 @@ def _answers(facts: Facts, name: str, limit: float) -> tuple | None:
 
 def _make_room_for_long_records(facts: Facts) -> Advice | None:
     ledger = facts.ledger_of("train")
-    cut, dropped = ledger.at("num_truncated"), ledger.at("dropped", "over_length")
+    cut, dropped = ledger.at("num_truncated"), ledger.at("dropped", "too_long")
     lost = cut if _exceeds(share(cut, ledger.at("num_records")), MANY_OVER_LENGTH) else dropped
     if not _exceeds(share(lost, ledger.at("num_records")), MANY_OVER_LENGTH):
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -103,6 +104,24 @@ def _draw_interval(axis: Axis, item: Interval, y: float) -> Markup:
         bar = Markup('<line class="bar" x1="{}%" x2="{}%" y1="{y}" y2="{y}"/>').format(axis.percent(item.low), axis.percent(item.high), y=y)
     return Markup('<g class="mark {}"><title>{}</title>{}<circle cx="{}%" cy="{}" r="4.5"/></g>').format(
         f"role-{item.role}", visible(title), bar, axis.percent(item.value), y
+    )
+
+
+def draw_strip(axis: Axis, dots: Sequence[tuple[str, float, str]], label: str, *, num_bins: int = 60) -> Markup:
+    """One dot per (class, value, title) over an axis, stacked where they fall together: how many values lie where."""
+    piles: Counter[int] = Counter()
+    marks = []
+    for css_class, value, title in sorted(dots, key=lambda dot: dot[1]):
+        place = round(axis.percent(value) / 100 * num_bins)
+        marks.append((css_class, 100 * place / num_bins, piles[place], title))
+        piles[place] += 1
+    floor = 11 * max(piles.values(), default=1) + 4
+    circle = Markup('<circle class="{}" cx="{:g}%" cy="{}" r="4.5"><title>{}</title></circle>')
+    drawn = [circle.format(css_class, x, floor - 8 - 11 * height, visible(title)) for css_class, x, height, title in marks]
+    line = Markup('<line class="{0}" x1="{1}%" x2="{1}%" y1="0" y2="{2}"/>')
+    grid = [line.format("zero" if tick == 0 else "grid", axis.percent(tick), floor) for tick in axis.ticks]
+    return Markup('<svg class="strip" width="100%" height="{}" role="img" aria-label="{}">{}</svg>').format(
+        floor, visible(label), Markup("").join(grid + drawn)
     )
 
 

@@ -10,9 +10,10 @@ from typing import Literal
 from tunesmith.report.charts import Axis, Interval, Point, Role, fit_axis
 from tunesmith.report.folder import Figure, RunFolder
 from tunesmith.report.results import Examples, Result, Results, read_examples, read_results
-from tunesmith.report.text import format_count, format_number, is_number
+from tunesmith.report.text import format_count, format_delta, format_number, is_number
 
 NUM_PLACES = 3
+SPLITS = ("train", "validation", "test")
 State = Literal["trained", "interrupted", "evaluated only", "prepared"]
 
 
@@ -51,6 +52,24 @@ FILES = (
 )
 
 
+LEDGER_ROWS = (
+    ("Records", "num_records", "count"),
+    ("Examples made of them", "num_examples", "count"),
+    ("Tokens", "num_tokens", "count"),
+    ("Supervised tokens", "num_supervised_tokens", "count"),
+    ("Supervised share", "supervised_share", "percent"),
+    ("Median length", "median_length", "count"),
+    ("Longest", "max_length", "count"),
+    ("Stop token trained", "stop_token_supervised", "flag"),
+    ("Truncated", "num_truncated", "count"),
+    ("Answers cut", "num_answers_cut", "count"),
+    ("Dropped", "num_dropped", "count"),
+    ("Control tokens found in texts and defused", "num_escaped", "count"),
+    ("Examples with fewer worked examples than asked for", "num_few_shots", "count"),
+)
+SHOWN_IF_ANY = ("num_escaped", "num_few_shots")
+
+
 @dataclass(frozen=True)
 class Facts:
     """Everything the report says, each number a `Figure` that knows its file."""
@@ -79,9 +98,9 @@ class Facts:
 
     @cached_property
     def split(self) -> list[tuple[str, Figure]]:
-        """(name, number of records) of each split."""
-        last = [stage for stage in self.run.funnel.items() if stage.at("stage").value == "split"]
-        return [(name, last[-1].at(name)) for name in ("train", "validation", "test")] if last else []
+        """(name, number of records) of each split, after the last stage that tells them."""
+        told = [stage for stage in self.run.funnel.items() if stage.at("train").known]
+        return [(name, told[-1].at(name)) for name in SPLITS] if told else []
 
     @property
     def rows_in(self) -> Figure:
@@ -115,12 +134,13 @@ class Facts:
 
     @cached_property
     def drop_reasons(self) -> list[DropReason]:
-        """Every reason of every stage with its count, most frequent first within a stage."""
-        places = self._places_of_drops
+        """Every reason of every stage with its count, most frequent first within a stage; parts of rows after whole ones."""
+        kinds = (("reasons", ""), ("part_reasons", " (parts of rows)"))
         return [
-            DropReason(stage.at("stage").value, str(reason), count, places.get((stage.at("stage").value, reason), []))
+            DropReason(f"{stage.at('stage').value}{words}", str(reason), count, self._places_of_drops.get((stage.at("stage").value, reason), []))
             for stage in self.stages
-            for reason, count in sorted(stage.at("reasons").entries(), key=lambda entry: (-(entry[1].value or 0), entry[0]))
+            for kind, words in kinds
+            for reason, count in sorted(stage.at(kind).entries(), key=lambda entry: (-(entry[1].value or 0), entry[0]))
         ]
 
     @cached_property
@@ -132,30 +152,29 @@ class Facts:
                 found.append(str(row.at("source").value))
         return places
 
-    @property
-    def num_split(self) -> Figure:
-        counts = [count.value or 0 for _, count in self.split]
-        return Figure(sum(counts) if counts else None, "data/funnel.json (train + validation + test)")
-
-    @property
-    def split_parts(self) -> list[tuple[str, float, str]]:
-        return [(f"part-{name}", count.value or 0, f"{format_count(count.value)} {name}") for name, count in self.split]
-
-    @property
-    def split_label(self) -> str:
-        return ", ".join(title for _, _, title in self.split_parts)
+    def bar_of(self, stage: Figure) -> list[tuple[str, float, str]]:
+        """What a stage gave out, by split where it tells them, and what it dropped: parts of a bar."""
+        splits = [(f"part-{name}", stage.at(name), name) for name in SPLITS if stage.at(name).known]
+        parts = [*(splits or [("keep", stage.at("num_out"), "out")]), ("drop", stage.at("num_dropped"), "dropped")]
+        return [(css_class, count.value or 0, f"{format_count(count.value)} {name}") for css_class, count, name in parts]
 
     @property
     def funnel_scale(self) -> float:
         """The longest bar of the funnel, in records."""
-        return max([(stage.at("num_out").value or 0) + (stage.at("num_dropped").value or 0) for stage in self.stages] + [self.num_split.value or 0])
+        return max(sum(size for _, size, _ in self.bar_of(stage)) for stage in self.stages)
 
     def ledger_of(self, split: str) -> Figure:
         return self.run.ledger.at(split)
 
     @cached_property
     def ledgers(self) -> list[tuple[str, Figure]]:
-        return [(split, self.ledger_of(split)) for split in ("train", "validation") if self.ledger_of(split).known]
+        """(split, ledger) of each split that has records."""
+        return [(split, self.ledger_of(split)) for split in ("train", "validation") if self.ledger_of(split).at("num_records").value]
+
+    @property
+    def ledger_rows(self) -> list[tuple[str, str, str]]:
+        """(title, key, format) of what the ledgers tell; what hardly ever happens only where it did."""
+        return [row for row in LEDGER_ROWS if row[1] not in SHOWN_IF_ANY or any(ledger.at(row[1]).value for _, ledger in self.ledgers)]
 
     @cached_property
     def ledger_reasons(self) -> list[str]:
@@ -238,6 +257,20 @@ class Facts:
         """The tasks in groups: worse, better, no difference, not compared; empty groups left out."""
         groups = [(verdict, [task for task in self.results.tasks if task.verdict == verdict]) for verdict in ("worse", "better", "no difference", None)]
         return [(verdict or "not compared", tasks) for verdict, tasks in groups if tasks]
+
+    @property
+    def task_differences(self) -> list[tuple[str, float, str]]:
+        """A dot for every compared task: its color class, the difference and a line to read."""
+        found = [(task, task.comparison.at("delta").value) for task in self.results.tasks if task.verdict is not None]
+        return [
+            (f"dot-{task.verdict.split()[0]}", delta, f"{task.task}: {format_delta(delta)}, {task.verdict}")
+            for task, delta in found
+            if is_number(delta)
+        ]
+
+    @property
+    def difference_axis(self) -> Axis:
+        return fit_axis([delta for _, delta, _ in self.task_differences] or [-1.0, 1.0], from_zero=True, num_ticks=6)
 
     @property
     def signatures(self) -> list[tuple[str, Figure]]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Callable
 from functools import partial
 from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from tunesmith.report import charts
 from tunesmith.report.advice import Sentence, advise
@@ -54,27 +55,11 @@ FORMATS: dict[str, Callable[[Any], str]] = {
     "text": lambda value: NOT_AVAILABLE if value is None else str(value),
 }
 
-LEDGER_ROWS = (
-    ("Records", "num_records", "count"),
-    ("Examples made of them", "num_examples", "count"),
-    ("Tokens", "num_tokens", "count"),
-    ("Supervised tokens", "num_supervised_tokens", "count"),
-    ("Supervised share", "supervised_share", "percent"),
-    ("Median length", "median_length", "count"),
-    ("Longest", "max_length", "count"),
-    ("Truncated", "num_truncated", "count"),
-    ("Answers cut", "num_answers_cut", "count"),
-    ("Control tokens found in texts and defused", "num_escaped", "count"),
-    ("Stop token trained", "stop_token_supervised", "flag"),
-    ("Dropped", "num_dropped", "count"),
-)
-
-
 def render_html(facts: Facts) -> str:
     """The page: one file, inline style, charts and script; a policy that lets nothing be loaded."""
     style, script = (files(__package__).joinpath(name).read_text(encoding="utf-8") for name in ("style.css", "table.js"))
     environment = _environment("html.jinja", _figure_html, visible)
-    environment.globals.update(charts=charts, fold=_fold)
+    environment.globals.update(charts=charts, fold=_fold, breakable=_breakable)
     return environment.get_template("html.jinja").render(
         **_context(facts), style=Markup(style), script=Markup(script), style_hash=_hash(style), script_hash=_hash(script)
     )
@@ -89,7 +74,7 @@ def render_markdown(facts: Facts) -> str:
 
 
 def _context(facts: Facts) -> dict[str, Any]:
-    return {"facts": facts, "ledger_rows": LEDGER_ROWS, "max_open_tasks": MAX_OPEN_TASKS, "verdict": tell_verdict(facts), "advice": advise(facts), "meanings": MEANINGS}
+    return {"facts": facts, "max_open_tasks": MAX_OPEN_TASKS, "verdict": tell_verdict(facts), "advice": advise(facts), "meanings": MEANINGS}
 
 
 def _environment(template: str, figure: Callable, clean: Callable[[str], str]) -> Environment:
@@ -122,7 +107,7 @@ def _figure_html(format_value: Callable[[Any], str], value: Any) -> Markup:
     if not value.known:
         return Markup('<span class="missing" title="not in {}">{}</span>').format(visible(value.origin), NOT_AVAILABLE)
     exact = visible(str(value.value))
-    return Markup('<data value="{0}" data-from="{1}" title="{0} · {1}">{2}</data>').format(exact, visible(value.origin), visible(format_value(value.value)))
+    return Markup('<data value="{0}" title="{0} · {1}">{2}</data>').format(exact, visible(value.origin), visible(format_value(value.value)))
 
 
 def _figure_text(format_value: Callable[[Any], str], value: Any) -> Markup:
@@ -140,7 +125,14 @@ def _fold(text: object) -> tuple[str, str, int]:
     if len(full) <= FOLD_AFTER + 80:
         return full, "", 0
     kept = full[:CUT_AFTER]
-    return kept[:FOLD_AFTER], kept, len(full) - len(kept)
+    start = kept[:FOLD_AFTER]
+    at_word = max(start.rfind(" "), start.rfind("\n"))
+    return start[: at_word if at_word > FOLD_AFTER // 2 else FOLD_AFTER], kept, len(full) - len(kept)
+
+
+def _breakable(name: str) -> Markup:
+    """A name that may be broken after its underscores and slashes."""
+    return Markup(re.sub(r"([_/])", r"\1<wbr>", str(escape(visible(name)))))
 
 
 def _hash(text: str) -> str:

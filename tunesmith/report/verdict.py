@@ -37,7 +37,8 @@ def tell_verdict(facts: Facts) -> Verdict:
         return Verdict("none", title, "", lead)
     if not _has_numbers(results):
         return Verdict("none", "Evaluated, without a score", "", "The evaluation gave no number to judge by; the tables below say n/a where one is missing.")
-    lead = re.sub(r"(^|\. )([a-z])", lambda match: match[1] + match[2].upper(), verdict_sentence(facts.run.summary.value))
+    # A sentence begins with a capital here, also where it begins with a system's name; percentages are set as on the rest of the page.
+    lead = re.sub(r"(^|\. )([a-z])", lambda match: match[1] + match[2].upper(), verdict_sentence(facts.run.summary.value)).replace(" %", "%")
     tone, title = _title(results)
     return Verdict(tone, title, "(one training run)" if results.focus == TUNED and results.rival is not None else "", lead)
 

@@ -1,0 +1,64 @@
+"""Baselines answer from training records alone, and always the same."""
+
+from __future__ import annotations
+
+import pytest
+
+from tunesmith.errors import DataError
+from tunesmith.evaluation.baselines import majority_answer, nearest_example
+from tunesmith.evaluation.runner import Sample
+from tunesmith.records import Message, Record
+
+
+def record(prompt: str, answer: str, task: str = "") -> Record:
+    return Record(prompt, (Message("user", prompt), Message("assistant", answer)), task=task)
+
+
+def answers(baseline, *questions):
+    samples = [Sample(str(k), (Message("user", prompt),), ("?",), task) for k, (prompt, task) in enumerate(questions)]
+    return [completion.text for completion in baseline(samples)]
+
+
+TRAIN = [
+    record("is fire hot", "Yes.", "facts"),
+    record("is ice hot", "no", "facts"),
+    record("is the sun hot", "yes", "facts"),
+    record("translate dog to German", "Hund", "translation"),
+    record("translate cat to German", "Katze", "translation"),
+]
+
+
+def test_the_majority_answer_is_the_most_frequent_of_its_task_as_first_written():
+    assert answers(majority_answer(TRAIN), ("x", "facts"), ("y", "translation")) == ["Yes.", "Hund"]
+
+
+def test_an_unknown_task_is_answered_from_all_records():
+    assert answers(majority_answer(TRAIN), ("x", "poems")) == ["Yes."]
+    assert answers(nearest_example(TRAIN), ("translate cat to French", "poems")) == ["Katze"]
+
+
+def test_the_nearest_example_is_the_most_similar_prompt_of_its_task():
+    found = answers(nearest_example(TRAIN), ("Is ICE cold?", "facts"), ("translate cat to German", "facts"), ("ice", "translation"))
+    assert found == ["no", "Yes.", "Hund"]
+
+
+def test_equally_near_examples_give_the_first():
+    twice = [record("same words here", "first"), record("same words here", "second")]
+    assert answers(nearest_example(twice), ("same words", "all"), ("nothing in common", "all")) == ["first", "first"]
+
+
+def test_texts_without_spaces_have_neighbors_too():
+    train = [record("北京在哪里", "中国"), record("巴黎在法国吗", "是")]
+    assert answers(nearest_example(train), ("巴黎呢", "all")) == ["是"]
+
+
+def test_prompts_without_any_word_do_not_stop_it():
+    assert answers(nearest_example([record("???", "a"), record("!!!", "b")]), ("...", "all")) == ["a"]
+
+
+def test_records_without_an_answer_teach_nothing_and_none_at_all_is_an_error():
+    silent = Record("q", (Message("user", "q"),))
+    assert answers(majority_answer([silent, *TRAIN]), ("x", "facts")) == ["Yes."]
+    for baseline in (majority_answer, nearest_example):
+        with pytest.raises(DataError, match="no training record has an answer.*Check data/train.jsonl"):
+            baseline([silent])

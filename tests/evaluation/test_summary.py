@@ -1,0 +1,303 @@
+"""The summary: its shape, its honesty, its words; and that the same answers always give the same bytes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.evaluation.pairs import make_predictions, read_references
+from tunesmith.errors import DataError
+from tunesmith.evaluation.scorers import score_answers
+from tunesmith.evaluation.summary import headline, summarize, verdict_sentence
+
+FAST = 400
+SAMPLE_METRICS = {"exact_match", "f1", "rouge1", "rouge2", "rougeL", "bleu", "chrf"}
+
+
+def write_answers(eval_dir: Path, system: str, task: str, predictions, references, scores=None, **fields) -> None:
+    folder = eval_dir / system
+    folder.mkdir(parents=True, exist_ok=True)
+    scores = scores if scores is not None else score_answers(predictions, references)
+    with open(folder / f"{task}.jsonl", "w", encoding="utf-8") as file:
+        for k, (prediction, texts, score) in enumerate(zip(predictions, references, scores, strict=True)):
+            row = {"id": f"{task}-{k}", "task": task, "prediction": prediction, "references": texts, "scores": score}
+            file.write(json.dumps(row | {"finish_reason": "stop"} | fields, ensure_ascii=False) + "\n")
+
+
+def labels(num_right: int, n: int = 40, wrong: str = "neither") -> tuple[list[str], list[list[str]]]:
+    actual = ["yes" if k % 2 else "no" for k in range(n)]
+    return [label if k < num_right else wrong for k, label in enumerate(actual)], [[label] for label in actual]
+
+
+def compared(summary, task, metric, a="base", b="tuned"):
+    key = (a, b, task, metric)
+    [row] = [row for row in summary["comparisons"] if (row["a"], row["b"], row["task"], row["metric"]) == key]
+    return row
+
+
+@pytest.fixture
+def two_tasks(tmp_path, shared) -> Path:
+    """Base, tuned and both baselines on a task of sentences and one of labels; tuned is better."""
+    references = read_references(shared, "german", limit=60)
+    for seed, (system, keep, num_right) in enumerate(
+        [("base", 0.3, 15), ("tuned", 0.7, 36), ("majority_answer", 0.1, 20), ("nearest_example", 0.2, 12)]
+    ):
+        write_answers(tmp_path, system, "translate", make_predictions(references, keep=keep, seed=seed), references)
+        write_answers(tmp_path, system, "judge", *labels(num_right))
+    return tmp_path
+
+
+# -- shape -------------------------------------------------------------------------------------------------------------
+
+
+def test_the_summary_has_the_shape_of_the_run_folder(two_tasks):
+    summary = summarize(two_tasks, num_resamples=FAST)
+    assert json.loads((two_tasks / "summary.json").read_text()) == summary
+    assert summary["systems"] == ["base", "tuned", "majority_answer", "nearest_example"]
+    assert list(summary["tasks"]) == ["judge", "translate"]
+    assert {name: task["n"] for name, task in summary["tasks"].items()} == {"judge": 40, "translate": 60}
+    assert set(summary["tasks"]["translate"]["metrics"]) == SAMPLE_METRICS
+    assert set(summary["tasks"]["judge"]["metrics"]) == SAMPLE_METRICS | {"accuracy", "macro_f1"} == set(summary["overall"])
+    for metrics in (summary["overall"], *(task["metrics"] for task in summary["tasks"].values())):
+        for values in metrics.values():
+            assert list(values) == summary["systems"]
+            for cell in values.values():
+                assert list(cell) == ["value", "low", "high", "n"]
+                assert cell["low"] <= cell["value"] <= cell["high"] and cell["low"] < cell["high"]
+    keys = ["a", "b", "task", "metric", "delta", "low", "high", "n", "p", "p_adjusted", "higher_is_better", "verdict"]
+    for row in summary["comparisons"]:
+        assert list(row) == keys and row["b"] == "tuned"
+        assert row["low"] <= row["delta"] <= row["high"] and row["low"] < row["high"]
+        assert 0 < row["p"] <= row["p_adjusted"] <= 1
+    assert len(summary["comparisons"]) == 3 * (2 * 7 + 2 + 9)
+
+
+def test_a_difference_is_b_less_a_and_overall_is_the_mean_over_tasks(two_tasks):
+    summary = summarize(two_tasks, num_resamples=FAST)
+    for task in ("judge", "translate"):
+        values = summary["tasks"][task]["metrics"]["chrf"]
+        assert compared(summary, task, "chrf")["delta"] == pytest.approx(values["tuned"]["value"] - values["base"]["value"], abs=1e-9)
+    parts = [summary["tasks"][task]["metrics"]["rougeL"]["tuned"] for task in ("judge", "translate")]
+    overall = summary["overall"]["rougeL"]["tuned"]
+    assert overall["value"] == pytest.approx(np.mean([part["value"] for part in parts]), abs=1e-9)
+    assert overall["n"] == 100
+    both = [compared(summary, task, "rougeL")["delta"] for task in ("judge", "translate")]
+    assert compared(summary, "overall", "rougeL")["delta"] == pytest.approx(np.mean(both), abs=1e-9)
+
+
+def test_the_mean_over_one_task_is_that_task(two_tasks):
+    summary = summarize(two_tasks, num_resamples=FAST)
+    assert summary["overall"]["accuracy"] == summary["tasks"]["judge"]["metrics"]["accuracy"]
+    alone, overall = compared(summary, "judge", "macro_f1"), compared(summary, "overall", "macro_f1")
+    assert {**overall, "task": "judge"} == alone
+
+
+def test_systems_and_tasks_can_be_chosen(two_tasks):
+    summary = summarize(two_tasks, systems=["tuned", "base"], tasks=["judge"], num_resamples=FAST)
+    assert summary["systems"] == ["tuned", "base"] and list(summary["tasks"]) == ["judge"]
+    assert {(row["a"], row["b"]) for row in summary["comparisons"]} == {("base", "tuned")}
+
+
+def test_without_tuned_everything_is_compared_with_the_system_that_is_no_baseline(tmp_path):
+    for system, num_right in (("mine", 30), ("majority_answer", 20)):
+        write_answers(tmp_path, system, "judge", *labels(num_right))
+    summary = summarize(tmp_path, num_resamples=FAST)
+    assert {(row["a"], row["b"]) for row in summary["comparisons"]} == {("majority_answer", "mine")}
+
+
+def test_answers_that_were_cut_or_empty_are_counted(tmp_path):
+    write_answers(tmp_path, "base", "cut", *labels(5), finish_reason="length")
+    write_answers(tmp_path, "base", "silent", *labels(5, wrong=" "))
+    assert summarize(tmp_path, num_resamples=FAST)["answers"] == {"base": {"n": 80, "num_cut": 40, "num_empty": 35}}
+
+
+# -- honesty -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_system_against_itself_is_no_difference_on_every_metric(tmp_path, shared):
+    for task in ("long", "short", "labels"):
+        references = read_references(shared, task, limit=40)
+        for system in ("base", "tuned"):
+            write_answers(tmp_path, system, task, make_predictions(references), references)
+    summary = summarize(tmp_path, num_resamples=FAST)
+    assert {row["verdict"] for row in summary["comparisons"]} == {"no difference"}
+    assert all(row["delta"] == 0 and row["p"] == row["p_adjusted"] == 1 for row in summary["comparisons"])
+    assert all(row["low"] < 0 < row["high"] for row in summary["comparisons"])
+
+
+def test_two_systems_that_score_nothing_are_no_difference_and_no_certainty(tmp_path):
+    for system, answer in (("base", "foo"), ("tuned", "bar")):
+        write_answers(tmp_path, system, "qa", [answer] * 50, [[f"reference {k} of many words"] for k in range(50)])
+    summary = summarize(tmp_path, num_resamples=FAST)
+    for metric in ("exact_match", "rougeL", "bleu"):
+        assert compared(summary, "qa", metric)["verdict"] == "no difference"
+        assert summary["tasks"]["qa"]["metrics"][metric]["base"]["value"] == 0
+        assert summary["tasks"]["qa"]["metrics"][metric]["base"]["high"] > 0.05
+    assert verdict_sentence(summary).startswith("Cannot tell tuned from base (one training run): both score 0 on ROUGE-L")
+
+
+def test_one_sample_more_is_not_a_win(tmp_path):
+    # Soup ships on 0.40 → 0.41 (SOUP.md, section 4).
+    write_answers(tmp_path, "base", "judge", *labels(40, n=100))
+    write_answers(tmp_path, "tuned", "judge", *labels(41, n=100))
+    assert compared(summarize(tmp_path, num_resamples=FAST), "judge", "accuracy")["verdict"] == "no difference"
+
+
+def test_tasks_are_adjusted_for_each_other_but_not_for_overall(tmp_path):
+    for task in "abcdefgh":
+        write_answers(tmp_path, "base", task, *labels(20))
+        write_answers(tmp_path, "tuned", task, *labels(27))
+    summary = summarize(tmp_path, num_resamples=FAST)
+    row = compared(summary, "a", "accuracy")
+    assert row["p"] == pytest.approx(2 * 0.5**7) and row["p_adjusted"] == pytest.approx(8 * row["p"])
+    assert row["verdict"] == "no difference"
+    overall = compared(summary, "overall", "accuracy")
+    assert overall["p"] == overall["p_adjusted"] < 0.05 and overall["verdict"] == "better"
+
+
+def test_worse_is_called_worse(tmp_path):
+    write_answers(tmp_path, "base", "judge", *labels(35))
+    write_answers(tmp_path, "tuned", "judge", *labels(10))
+    row = compared(summarize(tmp_path, num_resamples=FAST), "judge", "accuracy")
+    assert row["verdict"] == "worse" and row["delta"] == pytest.approx(-0.625) and row["high"] < 0
+
+
+def test_a_handful_of_samples_is_tested_exactly_and_found_too_few(tmp_path):
+    write_answers(tmp_path, "base", "qa", ["x"] * 5, [["a b"]] * 5)
+    write_answers(tmp_path, "tuned", "qa", ["a b"] * 5, [["a b"]] * 5)
+    row = compared(summarize(tmp_path, num_resamples=FAST), "qa", "f1")
+    assert row["delta"] == 1 and row["p"] == 2 / 2**5 and row["verdict"] == "no difference"
+
+
+def test_one_sample_is_enough_to_summarize(tmp_path):
+    write_answers(tmp_path, "base", "qa", ["a"], [["a b"]])
+    write_answers(tmp_path, "tuned", "qa", ["a b"], [["a b"]])
+    summary = summarize(tmp_path, num_resamples=FAST)
+    assert compared(summary, "qa", "rougeL")["p"] == 1.0
+    assert summary["smallest_detectable_difference"]["exact_match"] is None
+    assert summary["tasks"]["qa"]["metrics"]["f1"]["tuned"]["low"] < 0.5
+
+
+def test_the_smallest_detectable_difference_shrinks_with_the_samples(tmp_path):
+    for n in (40, 160):
+        write_answers(tmp_path / str(n), "base", "judge", *labels(n // 2, n))
+        write_answers(tmp_path / str(n), "tuned", "judge", *labels(n // 2 + n // 10, n))
+    few, many = (summarize(tmp_path / str(n), num_resamples=FAST) for n in (40, 160))
+    for metric in ("accuracy", "f1"):
+        assert 0 < many["smallest_detectable_difference"][metric] < few["smallest_detectable_difference"][metric] < 0.5
+        assert many["tasks"]["judge"]["smallest_detectable_difference"][metric] == many["smallest_detectable_difference"][metric]
+
+
+def test_another_task_in_the_folder_does_not_change_a_tasks_numbers(two_tasks):
+    alone = summarize(two_tasks, tasks=["translate"], num_resamples=FAST)
+    both = summarize(two_tasks, num_resamples=FAST)
+    assert alone["tasks"]["translate"]["metrics"] == both["tasks"]["translate"]["metrics"]
+    assert compared(alone, "translate", "bleu")["p"] == compared(both, "translate", "bleu")["p"]
+
+
+# -- words -------------------------------------------------------------------------------------------------------------
+
+
+def test_the_sentence_says_what_how_sure_and_on_how_much(two_tasks):
+    summary = summarize(two_tasks, num_resamples=FAST)
+    found = headline(summary)
+    assert (found["metric"], found["a"], found["b"], found["verdict"], found["n"], found["num_tasks"]) == (
+        "rougeL", "base", "tuned", "better", 100, 2
+    )  # fmt: skip
+    assert found["low"] < found["delta"] < found["high"]
+    assert set(found["baselines"]) == {"majority_answer", "nearest_example"}
+    sentence = verdict_sentence(summary)
+    assert sentence.startswith("tuned is better than base (one training run): ROUGE-L 0.")
+    assert "95 % interval +0." in sentence and "on 100 samples of 2 tasks." in sentence
+    assert "tuned also beats the most frequent training answer (0." in sentence
+
+
+def test_the_sentence_says_when_a_baseline_does_as_well(tmp_path):
+    for system, num_right in (("base", 5), ("tuned", 25), ("majority_answer", 24), ("nearest_example", 10)):
+        write_answers(tmp_path, system, "judge", *labels(num_right))
+    sentence = verdict_sentence(summarize(tmp_path, num_resamples=FAST))
+    assert sentence.startswith("tuned is better than base (one training run): accuracy 0.625 against 0.125 (+0.500")
+    assert sentence.endswith(
+        "But tuned does not beat the most frequent training answer (0.600), which needs no model: do not rely on tuned yet."
+    )
+
+
+def test_the_sentence_says_what_could_not_have_been_seen(tmp_path):
+    write_answers(tmp_path, "base", "judge", *labels(20))
+    write_answers(tmp_path, "tuned", "judge", *labels(22))
+    sentence = verdict_sentence(summarize(tmp_path, num_resamples=FAST))
+    assert sentence.startswith("No difference between tuned and base could be shown (one training run): accuracy 0.550 against 0.500")
+    assert sentence.endswith("would often go unseen on this many samples.") and "on 40 samples of 1 task." in sentence
+
+
+def test_a_single_system_is_described_and_compared_with_nothing(tmp_path):
+    write_answers(tmp_path, "predictions", "judge", *labels(30))
+    summary = summarize(tmp_path, num_resamples=FAST)
+    assert summary["comparisons"] == [] and summary["smallest_detectable_difference"]["accuracy"] is None
+    assert headline(summary)["a"] is None and headline(summary)["verdict"] is None
+    assert verdict_sentence(summary).startswith("predictions scores accuracy 0.750 (95 % interval 0.598 to 0.858) on 40 samples")
+
+
+# -- errors ------------------------------------------------------------------------------------------------------------
+
+
+def test_an_empty_folder_is_an_error(tmp_path):
+    with pytest.raises(DataError, match=r"no answers in it. Expected SYSTEM/TASK.jsonl; run `tunesmith evaluate` first.$"):
+        summarize(tmp_path)
+
+
+def test_a_missing_task_is_named_with_the_nearest(two_tasks):
+    with pytest.raises(DataError, match=r"base: no answers for translat. Did you mean `translate`\?"):
+        summarize(two_tasks, tasks=["translat"])
+    with pytest.raises(DataError, match=r"nobody: no answers for any task. Run `tunesmith evaluate` again."):
+        summarize(two_tasks, systems=["nobody"])
+
+
+def test_systems_that_answered_different_samples_are_not_compared(two_tasks):
+    path = two_tasks / "tuned" / "judge.jsonl"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[1:]))
+    with pytest.raises(DataError, match="base and tuned did not answer the same samples of judge. Delete .*tuned and run"):
+        summarize(two_tasks)
+    path.unlink()
+    with pytest.raises(DataError, match="did not answer the same samples of judge"):
+        summarize(two_tasks)
+
+
+def test_a_foreign_file_is_named_by_line(two_tasks):
+    (two_tasks / "base" / "notes.jsonl").write_text('{"text": "mine"}\n')
+    with pytest.raises(DataError, match=r"notes.jsonl:1: not an answer of ours. Move the file away, or evaluate again."):
+        summarize(two_tasks)
+
+
+# -- the same answers, the same bytes ----------------------------------------------------------------------------------
+
+
+def test_the_summary_is_byte_identical_in_every_process(two_tasks):
+    command = [sys.executable, "-c", f"from tunesmith.evaluation.summary import summarize; summarize({str(two_tasks)!r})"]
+    written = set()
+    for hash_seed, threads in (("0", "1"), ("1", "2"), ("4711", "1"), ("random", "2")):
+        environment = os.environ | {"PYTHONHASHSEED": hash_seed, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
+        subprocess.run(command, check=True, env=environment, cwd=Path(__file__).parents[2])
+        written.add((two_tasks / "summary.json").read_bytes())
+    assert len(written) == 1
+
+
+def test_five_systems_on_eight_tasks_of_200_samples_take_less_than_10_seconds(tmp_path, shared):
+    references = read_references(shared, "long", limit=1600)
+    for seed, system in enumerate(("base", "tuned", "base_3_shot", "majority_answer", "nearest_example")):
+        predictions = [text[:500] for text in make_predictions(references, seed=seed)]  # 128 tokens
+        rng = np.random.default_rng(seed)
+        for k in range(8):
+            part = slice(200 * k, 200 * (k + 1))
+            scores = [dict.fromkeys(("f1", "rouge1", "rouge2", "rougeL"), float(x)) | {"exact_match": 0.0} for x in rng.uniform(size=200)]
+            write_answers(tmp_path, system, f"task {k}", predictions[part], references[part], scores)
+    start = time.process_time()
+    summarize(tmp_path)
+    assert time.process_time() - start < 10

@@ -1,0 +1,420 @@
+"""A run folder belongs to one process at a time, is never written over by accident, and tells afterwards what happened in it."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tunesmith import __version__
+from tunesmith import run as run_module
+from tunesmith.errors import DataError, ResourceError, UsageError
+from tunesmith.files import write_json
+from tunesmith.recipe import Recipe
+from tunesmith.run import LAYOUT, Run, describe_file, git_state, list_runs, provenance, resource_error
+
+RECIPE = Recipe.model_validate({"model": {"name_or_path": "gpt2"}, "data": {"sources": ["a.jsonl"]}})
+as_root = pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+
+
+def other(**changes) -> Recipe:
+    return Recipe.model_validate({**RECIPE.model_dump(), **changes})
+
+
+# ── creating and opening ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_new_run_holds_its_recipe_and_a_start_time_and_no_lock_once_it_is_left(tmp_path):
+    with Run.create(tmp_path / "deep" / "a", RECIPE) as run:
+        assert run.lock_file.exists() and json.loads(run.lock_file.read_text())["pid"] == os.getpid()
+    assert sorted(os.listdir(run.path)) == ["provenance.json", "recipe.yaml"]
+    assert Run.open(run.path).recipe == RECIPE and not run.is_finished and run.name == "a"
+
+
+def test_every_path_of_the_layout_is_a_property(tmp_path):
+    run = Run(tmp_path)
+    named = {getattr(run, name) for name in dir(Run) if isinstance(getattr(Run, name), property) and name.endswith(("_file", "_dir", "_html", "_md"))}
+    for pattern in LAYOUT:
+        parts = pattern.split("/")
+        assert tmp_path / pattern in named or tmp_path / parts[0] in named
+
+
+def test_a_folder_that_is_no_run_is_refused_and_left_alone(tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(UsageError, match=r"not empty and no run folder \(it holds notes\.txt\)\. Choose another --output-dir\."):
+        Run.create(tmp_path, RECIPE, overwrite=True, resume=True)
+    assert os.listdir(tmp_path) == ["notes.txt"]
+
+
+def test_a_folder_with_only_somebodys_recipe_is_no_run(tmp_path):
+    (tmp_path / "recipe.yaml").write_text("model: gpt2 # mine")
+    with pytest.raises(UsageError, match="not empty and no run folder"):
+        Run.create(tmp_path, RECIPE, overwrite=True)
+    assert "mine" in (tmp_path / "recipe.yaml").read_text()
+    with pytest.raises(DataError, match=r"not a run folder \(no recipe\.yaml with provenance\.json\)\. List the runs with: tunesmith runs"):
+        Run.open(tmp_path)
+
+
+def test_a_file_in_place_of_the_folder_is_refused(tmp_path):
+    (tmp_path / "a").write_text("")
+    with pytest.raises(UsageError, match="a file, where the run folder is to be. Choose another --output-dir."):
+        Run.create(tmp_path / "a", RECIPE)
+
+
+def test_opening_what_is_not_there_names_the_near_folder(tmp_path):
+    Run.create(tmp_path / "dolly", RECIPE).release()
+    with pytest.raises(DataError, match="no such file or folder. Did you mean `dolly`?"):
+        Run.open(tmp_path / "dolyl")
+
+
+def test_an_empty_folder_is_a_fine_place(tmp_path):
+    Run.create(tmp_path, RECIPE, resume=True).release()
+    assert Run(tmp_path).exists()
+
+
+def test_an_earlier_run_is_refused_with_the_way_on(tmp_path):
+    run = Run.create(tmp_path / "a", RECIPE)
+    run.release()
+    with pytest.raises(UsageError, match="already holds a run that has not finished. Go on with --resume, or begin anew with --overwrite."):
+        Run.create(run.path, RECIPE)
+    run.mark_finished()
+    with pytest.raises(UsageError, match="already holds a finished run. Choose another --output-dir, or begin anew with --overwrite."):
+        Run.create(run.path, RECIPE)
+    assert not run.lock_file.exists()
+
+
+def test_overwriting_deletes_what_a_run_wrote_and_nothing_else(tmp_path):
+    run = Run.create(tmp_path / "a", RECIPE)
+    run.release()
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "precious.bin").write_text("x")
+    written = ["data/train.jsonl", "checkpoints/step-000500/weights.safetensors", "model/config.json", "eval/base/all.jsonl",
+               "eval/summary.json", "metrics.jsonl", "report.html", "training.json"]  # fmt: skip
+    mine = ["notes.txt", "data/my-notes.md", "eval/base/picture.png", "checkpoints/best/README"]
+    for name in written + mine:
+        (run.path / name).parent.mkdir(parents=True, exist_ok=True)
+        (run.path / name).write_text("x")
+    (run.path / "model" / "link").symlink_to(outside)
+    run.mark_finished()
+    with Run.create(run.path, other(curate="none"), overwrite=True) as again:
+        assert not again.is_finished and again.recipe.curate == "none"
+        left = sorted(str(path.relative_to(run.path)) for path in run.path.rglob("*") if path.is_file())
+    assert left == sorted([*mine, "recipe.yaml", "provenance.json", "run.lock"])
+    assert (outside / "precious.bin").exists() and not (run.path / "model").exists()
+
+
+@pytest.mark.parametrize("source", ["model", "data/train.jsonl", "."])
+def test_overwriting_never_deletes_what_the_recipe_reads(tmp_path, source):
+    run = Run.create(tmp_path / "a", RECIPE)
+    run.release()
+    for name in ("model/config.json", "data/train.jsonl"):
+        (run.path / name).parent.mkdir(exist_ok=True)
+        (run.path / name).write_text("x")
+    with pytest.raises(UsageError, match=r"--overwrite would delete .*, which this recipe reads\. Choose another --output-dir\."):
+        Run.create(run.path, RECIPE, overwrite=True, inputs=[str(run.path / source), "gpt2"])
+    assert (run.path / "model/config.json").exists() and not run.lock_file.exists()
+
+
+def test_a_run_is_resumed_only_with_its_own_recipe(tmp_path):
+    Run.create(tmp_path / "a", RECIPE).release()
+    train = RECIPE.train.model_copy(update={"seed": 3})
+    with pytest.raises(UsageError, match=r"was started with another recipe, .*: train\.seed: 0 and 3\. Resume with .*recipe\.yaml"):
+        Run.create(tmp_path / "a", other(train=train), resume=True)
+    assert Run.open(tmp_path / "a").recipe == RECIPE
+
+
+@pytest.mark.parametrize("changes", [{"output_dir": "x"}, {"evaluate": {"max_samples": 3}}, {"train": {"logging_steps": 1, "save_steps": 5}}])
+def test_what_does_not_touch_the_weights_may_change_on_resume(tmp_path, changes):
+    Run.create(tmp_path / "a", RECIPE).release()
+    with Run.create(tmp_path / "a", other(**changes), resume=True) as run:
+        assert run.recipe == other(**changes)
+
+
+# ── lock, with real processes ───────────────────────────────────────────────────────────────────────────────────────
+
+HOLD = """
+import sys, time
+from tunesmith.recipe import load_recipe
+from tunesmith.run import Run
+run = Run.create(sys.argv[1], load_recipe(sys.argv[2]), resume=True)
+if len(sys.argv) > 3:
+    import os
+    if os.fork() == 0:
+        time.sleep(60)
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def holder(tmp_path):
+    """Start a process that holds a run folder, and end it with the test."""
+    recipe = tmp_path / "r.yaml"
+    recipe.write_text("model: gpt2\ndata: a.jsonl\n")
+    started: list[subprocess.Popen] = []
+
+    def start(folder: Path, *more: str) -> subprocess.Popen:
+        process = subprocess.Popen([sys.executable, "-c", HOLD, str(folder), str(recipe), *more], stdout=subprocess.PIPE, text=True, start_new_session=True)
+        started.append(process)
+        assert process.stdout.readline() == "held\n"
+        return process
+
+    yield start
+    for process in started:
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        process.wait()
+
+
+def test_a_second_process_is_refused_in_less_than_a_second_and_told_who_holds_the_folder(tmp_path, holder):
+    process = holder(tmp_path / "a")
+    start = time.monotonic()
+    with pytest.raises(ResourceError) as caught:
+        Run.create(tmp_path / "a", RECIPE, resume=True)
+    assert time.monotonic() - start < 1
+    assert f"in use by process {process.pid} on {socket.gethostname()} since 20" in str(caught.value)
+    assert caught.value.exit_code == 5 and Run(tmp_path / "a").is_running()
+    assert [run.state for run in list_runs(tmp_path)] == ["running"]
+
+
+def test_the_lock_of_a_killed_process_is_recovered_at_once(tmp_path, holder):
+    process = holder(tmp_path / "a")
+    process.kill()
+    process.wait()
+    assert Run(tmp_path / "a").lock_file.exists() and not Run(tmp_path / "a").is_running()
+    with Run.create(tmp_path / "a", RECIPE, resume=True) as run:
+        assert json.loads(run.lock_file.read_text())["pid"] == os.getpid()
+
+
+def test_a_worker_that_outlives_its_killed_parent_does_not_hold_the_folder(tmp_path, holder):
+    process = holder(tmp_path / "a", "with a forked worker")
+    process.kill()
+    process.wait()
+    Run.create(tmp_path / "a", RECIPE, resume=True).release()
+
+
+def test_of_many_processes_that_start_together_exactly_one_gets_the_folder(tmp_path):
+    recipe = tmp_path / "r.yaml"
+    recipe.write_text("model: gpt2\ndata: a.jsonl\n")
+    script = HOLD.replace("time.sleep(60)\n", "time.sleep(1.5)\n")
+    command = [sys.executable, "-c", script, str(tmp_path / "a"), str(recipe)]
+    racing = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    told = [process.communicate() for process in racing]
+    assert sorted(out for out, _ in told) == ["", "", "", "held\n"]
+    assert all("in use by process" in err for out, err in told if not out)
+
+
+def test_without_kernel_locks_the_process_id_decides(tmp_path, monkeypatch, holder):
+    process = holder(tmp_path / "a")
+    monkeypatch.setattr(run_module, "fcntl", None)
+    with pytest.raises(ResourceError, match=f"in use by process {process.pid}"):
+        Run.create(tmp_path / "a", RECIPE, resume=True)
+    process.kill()
+    process.wait()
+    Run.create(tmp_path / "a", RECIPE, resume=True).release()
+
+
+def test_a_garbled_lock_file_is_no_obstacle(tmp_path):
+    Run.create(tmp_path / "a", RECIPE).release()
+    Run(tmp_path / "a").lock_file.write_bytes(b"\xff\x00 not json")
+    Run.create(tmp_path / "a", RECIPE, resume=True).release()
+
+
+# ── the machine says no ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@as_root
+def test_a_folder_without_permission_is_told_in_one_line(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(ResourceError, match="no permission. Change its owner or mode, or choose another --output-dir."):
+        Run.create(tmp_path / "a", RECIPE)
+
+
+@pytest.mark.parametrize(
+    "number, words",
+    [
+        (errno.ENOSPC, "the disk is full. Make room, or choose another --output-dir."),
+        (errno.EACCES, "no permission. Change its owner or mode"),
+        (errno.EROFS, "the file system is read-only. Choose another --output-dir."),
+        (errno.EDQUOT, "the disk quota is used up."),
+        (errno.EFBIG, "larger than the system allows"),
+        (errno.EIO, "the disk fails"),
+        (errno.ENOTDIR, "a part of the path is a file"),
+    ],
+)
+def test_what_the_system_says_becomes_one_line_with_path_and_fix(number, words):
+    told = resource_error(OSError(number, os.strerror(number), "runs/a/metrics.jsonl"))
+    assert str(told).startswith(f"runs/a/metrics.jsonl: {words}") and told.exit_code == 5
+    assert "\n" not in str(told)
+    assert str(resource_error(OSError(number, "x"))).startswith(words[0].upper() + words[1:])
+
+
+def test_a_path_through_a_file_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ResourceError, match="a part of the path is a file, not a folder"):
+        Run.create(tmp_path / "file" / "a", RECIPE)
+
+
+def test_a_full_disk_while_logging_is_told_and_the_torn_line_is_cut_on_resume(tmp_path, monkeypatch):
+    run = Run.create(tmp_path / "a", RECIPE)
+    run.append_metrics({"step": 1})
+    real = os.write
+    monkeypatch.setattr(os, "write", lambda descriptor, line: real(descriptor, line[: len(line) // 2]))
+    with pytest.raises(ResourceError, match=r"metrics\.jsonl: the disk is full\. Make room"):
+        run.append_metrics({"step": 2})
+    monkeypatch.undo()
+    assert run.metrics_file.read_bytes().endswith(b'{"step')
+    run.truncate_metrics(1)
+    assert run.metrics_file.read_text() == '{"step": 1}\n'
+    run.release()
+
+
+# ── metrics ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_metrics_are_cut_back_to_a_checkpoint_and_keep_what_was_known_then(tmp_path):
+    run = Run.create(tmp_path / "a", RECIPE)
+    for step in range(1, 6):
+        run.append_metrics({"step": step, "loss": 1 / step})
+        run.append_metrics({"step": step, "validation_loss": 2.0})
+    run.truncate_metrics(3)
+    assert [row["step"] for row in run.read_metrics()] == [1, 1, 2, 2, 3, 3]
+    run.truncate_metrics(0)
+    assert run.read_metrics() == [] and run.metrics_file.exists()
+    run.release()
+
+
+def test_metrics_that_do_not_exist_yet_are_an_empty_list(tmp_path):
+    run = Run(tmp_path)
+    run.truncate_metrics(3)
+    assert run.read_metrics() == [] and not run.metrics_file.exists()
+
+
+def test_a_number_that_is_not_finite_is_written_as_null(tmp_path):
+    run = Run(tmp_path)
+    run.append_metrics({"step": 1, "loss": float("nan"), "grad_norm": float("inf"), "learning_rate": 0.0})
+    assert run.metrics_file.read_text() == '{"step": 1, "loss": null, "grad_norm": null, "learning_rate": 0.0}\n'
+
+
+def test_a_broken_line_before_the_last_is_named_with_its_line(tmp_path):
+    run = Run(tmp_path)
+    run.metrics_file.write_text('{"step": 1}\n{"st\n{"step": 3}\n')
+    with pytest.raises(DataError, match=r"metrics\.jsonl:2: not valid JSON\. Delete the line"):
+        run.read_metrics()
+
+
+def test_lines_of_several_writers_are_never_mixed(tmp_path):
+    script = "import sys\nfrom tunesmith.run import Run\nfor k in range(300): Run(sys.argv[1]).append_metrics({'step': k, 'who': sys.argv[2] * 50})"
+    writers = [subprocess.Popen([sys.executable, "-c", script, str(tmp_path), who]) for who in "ab"]
+    assert [writer.wait() for writer in writers] == [0, 0]
+    rows = Run(tmp_path).read_metrics()
+    assert len(rows) == 600 and {row["who"] for row in rows} == {"a" * 50, "b" * 50}
+
+
+# ── provenance ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_provenance_says_what_a_run_was_made_of(tmp_path):
+    source = tmp_path / "a.jsonl"
+    source.write_bytes(b"abc")
+    told = provenance(command="tunesmith run r.yaml", seeds={"data": 0}, inputs=[describe_file(source)], model={"name_or_path": "gpt2"}, num_threads=2)
+    assert set(told) == {
+        "tunesmith", "python", "platform", "packages", "threads", "cpu", "gpu", "command", "started_at", "finished_at", "seeds", "inputs", "model", "git"
+    }  # fmt: skip
+    assert told["tunesmith"] == __version__ and told["threads"] == 2 and told["gpu"] is None and "torch" in told["packages"]
+    digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # SHA-256 of "abc", FIPS 180-2 appendix B.1
+    assert told["inputs"] == [{"path": str(source), "sha256": digest, "size_bytes": 3}]
+    run = Run.create(tmp_path / "a", RECIPE)
+    run.write_provenance(told)
+    assert not run.is_finished
+    run.mark_finished()
+    assert run.is_finished and json.loads(run.provenance_file.read_text())["command"] == "tunesmith run r.yaml"
+    run.release()
+
+
+def test_the_state_of_git_is_the_commit_and_whether_tracked_files_changed(tmp_path):
+    assert git_state(tmp_path) is None
+    def git(*arguments):
+        identity = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false", "-c", f"core.hooksPath={tmp_path}"]
+        subprocess.run(["git", "-C", str(tmp_path), *identity, *arguments], check=True, capture_output=True)
+
+    (tmp_path / "a").write_text("1")
+    git("init", "-q"), git("add", "a"), git("commit", "-qm", "a")
+    state = git_state(tmp_path)
+    assert len(state["commit"]) == 40 and state["dirty"] is False
+    (tmp_path / "a").write_text("2")
+    assert git_state(tmp_path) == {**state, "dirty": True}
+
+
+def test_importing_the_run_folder_does_not_import_torch():
+    script = "import sys, tunesmith.run; print([name for name in ('torch', 'transformers', 'datasets', 'peft') if name in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+# ── a list of runs ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def finished(path: Path, *, base=0.2, tuned=0.3, **summary) -> Run:
+    with Run.create(path, RECIPE) as run:
+        run.append_metrics({"step": 7, "loss": 1.0})
+        write_json(run.training_file, {"num_steps": 8, "seconds": 65.0})
+        interval = {"low": 0.0, "high": 1.0, "n": 9}
+        scores = {"base": {"value": base, **interval}, "tuned": {"value": tuned, **interval}}
+        comparison = {"a": "tuned", "b": "base", "task": "overall", "metric": "f1", "verdict": "better"}
+        elsewhere = {**comparison, "task": "qa", "verdict": "worse"}
+        content = {"systems": ["base", "tuned"], "tasks": {}, "overall": {"bleu": scores, "f1": scores}, "comparisons": [elsewhere, comparison]}
+        write_json(run.summary_file, {**content, **summary})
+        run.mark_finished()
+    return run
+
+
+def test_runs_are_listed_with_their_scores_and_state(tmp_path):
+    finished(tmp_path / "a")
+    run = Run.create(tmp_path / "sweep" / "b", RECIPE)
+    run.append_metrics({"step": 3})
+    run.release()
+    (tmp_path / "no-run").mkdir()
+    (tmp_path / "no-run" / "recipe.yaml").write_text("model: x")
+    found = {run.path.name: run for run in list_runs(tmp_path)}
+    assert set(found) == {"a", "b"}
+    a, b = found["a"], found["b"]
+    assert (a.state, a.model, a.method, a.step, a.seconds) == ("finished", "gpt2", "full", 8, 65.0)
+    assert (a.metric, a.base, a.tuned, a.verdict) == ("f1", 0.2, 0.3, "better")
+    assert (b.state, b.step, b.num_steps, b.metric, b.verdict) == ("interrupted", 3, None, None, None)
+    assert [run.path.name for run in list_runs(tmp_path / "a")] == ["a"]
+
+
+def test_the_metric_a_summary_names_as_primary_is_the_one_listed(tmp_path):
+    finished(tmp_path / "a", primary_metric="bleu")
+    (run,) = list_runs(tmp_path)
+    assert run.metric == "bleu" and run.verdict is None
+
+
+def test_a_score_that_is_undefined_stays_undefined(tmp_path):
+    finished(tmp_path / "a", tuned=None)
+    assert list_runs(tmp_path)[0].tuned is None
+
+
+@pytest.mark.parametrize("name, content", [("training.json", "{"), ("recipe.yaml", "- 1"), ("provenance.json", "[]"), ("metrics.jsonl", "x\n{}\n")])
+def test_a_damaged_run_is_listed_with_what_is_wrong_and_hides_no_other(tmp_path, name, content):
+    finished(tmp_path / "a")
+    finished(tmp_path / "b")
+    (tmp_path / "a" / name).write_text(content)
+    found = {run.path.name: run for run in list_runs(tmp_path)}
+    assert found["a"].problem and "\n" not in found["a"].problem and found["b"].problem is None
+
+
+def test_a_list_of_runs_in_a_folder_that_is_not_there(tmp_path):
+    with pytest.raises(DataError, match="no such file or folder"):
+        list_runs(tmp_path / "nosuch")

@@ -1,0 +1,116 @@
+"""A data file for the eye: what it is, how much, what is wrong, and a few rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tunesmith.cli.console import result_console
+from tunesmith.cli.preview_text import reasons
+
+NUM_TASKS, NUM_LINES_PER_MESSAGE = 8, 3
+
+
+def print_inspection(path: str, found: dict[str, Any]) -> None:
+    console = result_console()
+    console.print(Text(path, style="bold"), Text(f" {_size(found)}", style="dim"), soft_wrap=True)
+    console.print(_facts(found))
+    console.print(_lengths(found["lengths"]))
+    for line in _first_dropped(found):
+        console.print(line, soft_wrap=True)
+    for row in found["rows"]:
+        _print_row(console, row)
+    console.print(_judgement(path, found), soft_wrap=True)
+
+
+def _facts(found: dict[str, Any]) -> Table:
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column()
+    table.add_row("format", Text(found["format"] or "not recognized"))
+    num_dropped = sum(found["dropped"].values())
+    table.add_row("rows", f"{found['rows_in']:,} in · {found['kept']:,} kept · {num_dropped:,} dropped")
+    if found["dropped"]:
+        table.add_row("dropped", Text(reasons(found["dropped"]), style="yellow"))
+    if found["dropped_parts"]:
+        table.add_row("parts dropped", Text(reasons(found["dropped_parts"]), style="yellow"))
+    table.add_row("records", f"{found['records']:,} with {found['num_messages']:,} messages: {reasons(found['roles']) or 'none'}")
+    table.add_row("duplicates", f"{found['num_exact_duplicates']:,} exact")
+    table.add_row("answers", f"{found['num_empty_answers']:,} empty · {found['num_without_answer']:,} records without one")
+    if found["would_be_dropped"]:
+        table.add_row("basic cleaning", Text(f"would drop {reasons(found['would_be_dropped'])}", style="yellow"))
+    if found["num_with_tools"]:
+        table.add_row("tools", f"in {found['num_with_tools']:,} records")
+    if found["tasks"]:
+        table.add_row("tasks", Text(_tasks(found["tasks"])))
+    return table
+
+
+def _tasks(tasks: dict[str, int]) -> str:
+    shown = [f"{_fit(name, 40)} {count:,}" for name, count in list(tasks.items())[:NUM_TASKS]]
+    return f"{len(tasks):,}: {', '.join(shown)}{', …' if len(tasks) > NUM_TASKS else ''}"
+
+
+def _lengths(lengths: dict[str, Any]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("length", style="dim", no_wrap=True)
+    for name in ("min", "median", "95 %", "max"):
+        table.add_column(name, justify="right")
+    for part, units in lengths.items():
+        for unit, values in units.items():
+            cells = ["n/a"] * 4 if values is None else [f"{values[key]:,.0f}" for key in ("min", "median", "p95", "max")]
+            table.add_row(f"{part}, {unit}", *cells)
+    return table
+
+
+def _first_dropped(found: dict[str, Any]) -> list[Text]:
+    """The first rows that were lost, where they stand and why."""
+    lines = [Text(f"note: {notice}", style="cyan") for notice in found["notices"]]
+    for drop in found["first_dropped"]:
+        lines.append(Text(f"{drop['source']}: ", style="yellow").append(f"{drop['detail'] or drop['reason']}", style=""))
+    return lines
+
+
+def _print_row(console: Console, row: dict[str, Any]) -> None:
+    """One record, a few lines per message, cut to the width there is."""
+    task = f" · {row['task']}" if row["task"] else ""
+    console.rule(Text(f"{row['source']}{task}", style="dim"), align="left", style="dim", characters="─")
+    for message in row["messages"]:
+        content = message["content"] or (f"calls {', '.join(call.get('name', '?') for call in message['tool_calls'])}" if "tool_calls" in message else "")
+        _print_message(console, message["role"], content)
+
+
+def _print_message(console: Console, role: str, content: str) -> None:
+    width = max(20, console.width - 12)
+    lines = [line for line in content.splitlines() if line.strip()] or ["(empty)"]
+    for index, line in enumerate(lines[:NUM_LINES_PER_MESSAGE]):
+        more = index == NUM_LINES_PER_MESSAGE - 1 and len(lines) > NUM_LINES_PER_MESSAGE
+        told = _fit(f"{line} …" if more else line, width)
+        console.print(Text(f"{role if index == 0 else '':<10} ", style="dim"), Text(told, overflow="crop", no_wrap=True), sep="", overflow="crop", no_wrap=True)
+
+
+def _fit(text: str, width: int) -> str:
+    """A text on one line of at most so many cells (a Chinese character takes two)."""
+    line = Text(" ".join("".join(character if character.isprintable() else " " for character in text).split()))
+    line.truncate(width, overflow="ellipsis")
+    return line.plain
+
+
+def _judgement(path: str, found: dict[str, Any]) -> Text:
+    if found["problem"]:
+        return Text(found["problem"], style="yellow")
+    answered = found["records"] - found["num_without_answer"] - found["num_empty_answers"]
+    lost = sum(found["dropped"].values())
+    if not answered:
+        return Text("No record has an answer: good for being tested on by hand or by a judge, not for training.", style="yellow")
+    careful = f" {lost:,} of {found['rows_in']:,} rows are lost; see above where and why." if lost else ""
+    return Text(f"Can be trained on: {answered:,} records have an answer.{careful}\nNext: tunesmith init --data {path}")
+
+
+def _size(found: dict[str, Any]) -> str:
+    size = sum(file["size_bytes"] for file in found["files"])
+    files = f"{len(found['files'])} files, " if len(found["files"]) != 1 else ""
+    return f"({files}{size / 1e6:.1f} MB)" if size >= 1e5 else f"({files}{size / 1e3:.1f} kB)"

@@ -1,0 +1,60 @@
+"""Opening a model to talk to: a folder, a run, a hub id or an API, with worked examples where they are wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from tunesmith.curation.sources import read_records
+from tunesmith.lm import Conversation, Sampling
+from tunesmith.model.remote import RemoteModel
+from tunesmith.progress import SilentProgress
+from tunesmith.recipe import ModelSection
+from tunesmith.records import Message, Record
+from tunesmith.rendering.fewshot import choose_shots
+from tunesmith.workflows.opening import open_model
+
+
+class Streams(Protocol):
+    """A model that answers piece by piece."""
+
+    def stream(self, messages: Conversation, sampling: Sampling = Sampling()) -> Iterator[str]: ...
+
+
+@dataclass(frozen=True)
+class Chat:
+    """A model to talk to.
+
+    ``pool`` are records of which ``num_shots`` are put before the conversation as earlier turns, chosen anew for each
+    question and never one that asks the same. ``stop`` are strings an answer ends before.
+    """
+
+    model: Streams
+    system: str = ""
+    pool: Sequence[Record] = ()
+    num_shots: int = 0
+    stop: tuple[str, ...] = ()
+
+    def stream(self, messages: Conversation, sampling: Sampling = Sampling()) -> Iterator[str]:
+        """The answer to the conversation, piece by piece."""
+        head = [turn for turn in messages if turn.role == "system"] or ([Message("system", self.system)] if self.system else [])
+        turns = [turn for turn in messages if turn.role != "system"]
+        shots = choose_shots(Record("chat", tuple(turns)), self.pool, self.num_shots, seed=0) if self.num_shots else ()
+        examples = [turn for shot in shots for turn in shot.messages if turn.role != "system"]
+        yield from self.model.stream([*head, *examples, *turns], replace(sampling, stop=(*sampling.stop, *self.stop)))
+
+
+def open_chat(
+    target: str, *, template: str | None = None, system: str | None = None, shots: Path | None = None, num_shots: int = 0
+) -> Chat:
+    """The model that ``target`` names, ready to talk.
+
+    ``template`` replaces the model's own; ``shots`` is a file of records to take ``num_shots`` worked examples from.
+    """
+    pool = read_records(str(shots), require_answer=True)[0] if shots is not None else []
+    if target.startswith("openai:"):
+        return Chat(RemoteModel.from_target(target), system or "", pool, num_shots)
+    opened = open_model(ModelSection(name_or_path=target), template or "auto", console=SilentProgress())
+    return Chat(opened, system or "", pool, num_shots, opened.template.stop_strings)

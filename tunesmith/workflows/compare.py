@@ -1,0 +1,130 @@
+"""Base and tuned on the same samples, with the baselines that show whether a figure means anything."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tunesmith.curation.sources import read_records
+from tunesmith.evaluation.baselines import majority_answer, nearest_example
+from tunesmith.evaluation.runner import Sample, answer_samples, samples_from_records
+from tunesmith.evaluation.summary import summarize
+from tunesmith.files import file_sha256
+from tunesmith.lm import Completion, Sampling
+from tunesmith.model.generate import LocalModel
+from tunesmith.model.load import locate
+from tunesmith.progress import Progress
+from tunesmith.recipe import EvaluateSection, ModelSection, Recipe
+from tunesmith.records import Record
+from tunesmith.rendering.fewshot import ShotPool, choose_shots
+from tunesmith.run import Run
+from tunesmith.workflows.opening import explained_memory, fair_template, open_model
+
+Samples = Mapping[str, Sequence[Sample]]
+
+
+def compare_base_and_tuned(
+    recipe: Recipe, run: Run, train: Sequence[Record], test: Sequence[Record], console: Progress
+) -> dict[str, Any] | None:
+    """Answer the test samples with base, tuned and baselines, and write ``eval/``; None where there is nothing to ask.
+
+    Answers that are there already are kept, so an interrupted comparison goes on where it stopped. The base is asked with
+    its own chat template where it has one, else with the recipe's; both stop at the same strings and see as many worked
+    examples as the tuned model was trained with. ``evaluate.base_num_shots`` adds the base with more of them.
+    """
+    samples = load_samples(recipe.evaluate, test, seed=recipe.data.seed)
+    if not samples:
+        console.notice("Nothing to compare on: data.test_fraction is 0 and evaluate.tasks is empty.")
+        return None
+    asker = Asker(recipe.evaluate, samples, train, run.eval_dir, recipe.data.seed, console)
+    stop = _ask_base(recipe, asker)
+    gc.collect()
+    _ask_tuned(recipe, run, asker, stop)
+    asker.ask_baselines()
+    return summarize(run.eval_dir, systems=asker.systems, tasks=samples, seed=recipe.data.seed)
+
+
+def load_samples(section: EvaluateSection, test: Sequence[Record], *, seed: int) -> dict[str, list[Sample]]:
+    """The run's own test split and the files of ``evaluate.tasks``, by task; a file's tasks carry its name."""
+    records = list(test)
+    for path in section.tasks:
+        records += task_records(path)
+    return samples_from_records(records, max_samples=section.max_samples, seed=seed)
+
+
+def task_records(path: str) -> list[Record]:
+    """The records of a file to be tested on, their tasks named after the file."""
+    found, _, _ = read_records(path, require_answer=True)
+    stem = Path(path).name.split(".")[0]
+    return [replace(record, task=f"{stem}/{record.task}" if record.task else stem) for record in found]
+
+
+class Asker:
+    """Asks one system after another the same samples, and remembers their names in order."""
+
+    def __init__(
+        self, section: EvaluateSection, samples: Samples, train: Sequence[Record], eval_dir: Path, seed: int, console: Progress
+    ):
+        self.section, self.samples, self.train, self.eval_dir = section, samples, train, eval_dir
+        self.seed, self.console, self.systems = seed, console, []
+        self.pool = ShotPool.of(train)
+
+    def ask(self, system: str, model: LocalModel, *, num_shots: int, stop: Sequence[str], identity: str) -> None:
+        """Answers of a model with so many worked examples from the training records before each request."""
+        sampling = Sampling(max_new_tokens=self.section.max_new_tokens, stop=tuple(stop))
+
+        def answer(asked: Sequence[Sample]) -> list[Completion]:
+            shots = [self._shots(sample, num_shots) for sample in asked]
+            conversations = [sample.prompt for sample in asked]
+            tools = [sample.tools for sample in asked]
+            with explained_memory():
+                return model.generate(conversations, sampling, tools=tools, shots=shots, on_done=bar.advance)
+
+        with self._bar(f"Asking {system}") as bar:
+            identity = f"{identity}, {num_shots} shots, template {model.template.source}"
+            answer_samples(system, answer, self.samples, sampling, self.eval_dir, identity=identity)
+        self.systems.append(system)
+
+    def ask_baselines(self) -> None:
+        """Answers no model is needed for: each task's most frequent one, and the nearest training record's."""
+        for name, make in (("majority_answer", majority_answer), ("nearest_example", nearest_example)):
+            function: Callable = make(self.train)
+            answer_samples(name, function, self.samples, Sampling(), self.eval_dir, identity=f"{len(self.train)} records")
+            self.systems.append(name)
+
+    def _shots(self, sample: Sample, num_shots: int) -> tuple[Record, ...]:
+        record = Record(sample.id, sample.prompt, task=sample.task, source=sample.source)
+        return choose_shots(record, self.pool, num_shots, seed=self.seed) if num_shots else ()
+
+    def _bar(self, text: str):
+        return self.console.bar(text, sum(len(asked) for asked in self.samples.values()), "sample")
+
+
+def _ask_base(recipe: Recipe, asker: Asker) -> tuple[str, ...]:
+    """Ask the base; returns the strings at which every system of the comparison stops."""
+    opened = open_model(recipe.model, recipe.template.name, console=asker.console, batch_size=recipe.evaluate.batch_size)
+    base = replace(opened, template=fair_template(opened.loaded, opened.template))
+    stop, identity = opened.template.stop_strings, model_sha256(recipe.model)
+    asker.ask("base", base, num_shots=recipe.template.num_shots, stop=stop, identity=identity)
+    for num_shots in recipe.evaluate.base_num_shots:
+        if num_shots not in (0, recipe.template.num_shots):
+            asker.ask(f"base_{num_shots}_shot", base, num_shots=num_shots, stop=stop, identity=identity)
+    return stop
+
+
+def _ask_tuned(recipe: Recipe, run: Run, asker: Asker, stop: tuple[str, ...]) -> None:
+    """Ask the tuned model as it lies on disk: what is judged is what is shipped."""
+    section = ModelSection(name_or_path=str(run.model_dir), trust_remote_code=recipe.model.trust_remote_code)
+    tuned = open_model(section, "own", console=asker.console, batch_size=recipe.evaluate.batch_size)
+    asker.ask("tuned", tuned, num_shots=recipe.template.num_shots, stop=stop, identity=model_sha256(section))
+
+
+def model_sha256(section: ModelSection) -> str:
+    """Hash of a model's weights on disk; its name and revision where it lies on a hub."""
+    folder = Path(locate(section.name_or_path))
+    if not folder.is_dir():
+        return f"{section.name_or_path}@{section.revision}"
+    return ", ".join(file_sha256(path) for path in sorted(folder.glob("*.safetensors")))

@@ -1,0 +1,65 @@
+"""From a name to a model that is ready to be trained or asked."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import replace
+
+import torch
+
+from tunesmith.errors import ResourceError
+from tunesmith.model.generate import LocalModel
+from tunesmith.model.load import LoadedModel, load_model
+from tunesmith.model.probe import probe
+from tunesmith.progress import Progress
+from tunesmith.recipe import ModelSection
+from tunesmith.rendering.templates import ChatTemplate, load_template
+
+
+def open_model(
+    section: ModelSection, template_name: str, *, console: Progress, batch_size: int = 16, merge: bool = False
+) -> LocalModel:
+    """The model behind the template of that name, probed, on the GPU where there is one."""
+    console.say(f"Loading {section.name_or_path}")
+    with explained_memory():
+        loaded = load_model(section, merge=merge)
+        loaded.model.to("cuda" if torch.cuda.is_available() else "cpu")
+    template = load_template(template_name, tokenizer=loaded.tokenizer)
+    capabilities = probe(loaded)
+    for note in capabilities.notes:
+        console.notice(note)
+    return LocalModel(loaded, template, capabilities, batch_size)
+
+
+def fair_template(loaded: LoadedModel, template: ChatTemplate) -> ChatTemplate:
+    """How a base model is asked: with its own template where it has one, else with the recipe's, which it never saw."""
+    if not loaded.tokenizer.chat_template:
+        return template
+    own = load_template("own", tokenizer=loaded.tokenizer)
+    return replace(own, stop_strings=template.stop_strings)
+
+
+def num_parameters(model: torch.nn.Module) -> tuple[int, int]:
+    """How many weights there are, and how many of them are trained."""
+    sizes = [(p.numel(), p.requires_grad) for p in model.parameters()]
+    return sum(size for size, _ in sizes), sum(size for size, trainable in sizes if trainable)
+
+
+@contextmanager
+def explained_memory():
+    """Turn the ways torch runs out of memory into one line."""
+    try:
+        yield
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        raise _out_of_memory() from error
+    except RuntimeError as error:
+        if "allocate memory" not in str(error):
+            raise
+        raise _out_of_memory() from error
+
+
+def _out_of_memory() -> ResourceError:
+    return ResourceError(
+        "Out of memory. Lower train.per_device_train_batch_size (and raise gradient_accumulation_steps), train.max_length or "
+        "evaluate.batch_size, set train.precision: bf16 or adapter.method: lora; then go on with --resume."
+    )

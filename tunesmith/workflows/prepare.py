@@ -1,0 +1,160 @@
+"""Records of a recipe, and examples to train on made from them: the part a preview, a dry run and a run share."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tunesmith.curation.pipeline import SPLITS, Prepared, prepare, read_split
+from tunesmith.errors import DataError, RowError
+from tunesmith.files import read_json, read_jsonl
+from tunesmith.model.load import Kind
+from tunesmith.progress import Progress
+from tunesmith.recipe import Recipe
+from tunesmith.records import Drop, Record
+from tunesmith.rendering.examples import Ledger, prepare_examples
+from tunesmith.rendering.render import render_all
+from tunesmith.rendering.templates import ChatTemplate
+from tunesmith.rendering.tokenize import Encoded
+from tunesmith.run import Run
+
+
+@dataclass(frozen=True)
+class Examples:
+    """What is trained and validated on, and the ledgers of both."""
+
+    train: list[Encoded]
+    validation: list[Encoded]
+    train_ledger: Ledger
+    validation_ledger: Ledger
+
+    def ledgers(self) -> dict[str, Any]:
+        """The content of ``data/ledger.json``."""
+        return {"train": self.train_ledger.to_dict(), "validation": self.validation_ledger.to_dict()}
+
+    def sha256(self) -> str:
+        """Hash of every id and flag: changes with the data, the template, the tokenizer and the settings of both."""
+        digest = hashlib.sha256()
+        for example in self.train:
+            digest.update(repr((example.input_ids, example.supervised, example.target_ids)).encode())
+        return digest.hexdigest()
+
+
+def read_data(recipe: Recipe, console: Progress) -> Prepared:
+    """The recipe's records: read, cleaned and split."""
+    console.say(f"Reading {', '.join(source.path for source in recipe.data.sources)}")
+    prepared = prepare(recipe.data, recipe.curate)
+    for notice in prepared.notices:
+        console.notice(notice)
+    first, kept = prepared.funnel[0], {split: len(getattr(prepared, split)) for split in SPLITS}
+    console.say(
+        f"{first['num_in']:,} rows, {first['num_out']:,} records, {sum(kept.values()):,} after cleaning: "
+        + ", ".join(f"{count:,} {split}" for split, count in kept.items())
+    )
+    return prepared
+
+
+def saved_data(run: Run) -> Prepared | None:
+    """The data of a run that already has it, or None."""
+    if not run.ledger_file.is_file():
+        return None
+    splits = {split: read_split(run.data_dir / f"{split}.jsonl") for split in SPLITS}
+    return Prepared(**splits, changes=read_jsonl(run.changes_file), funnel=read_json(run.funnel_file))
+
+
+def make_examples(
+    recipe: Recipe, prepared: Prepared, tokenizer, template: ChatTemplate, kind: Kind
+) -> tuple[Examples, Prepared]:
+    """Examples of the training and validation records, and the data without the records that gave none.
+
+    What is dropped here joins the data's drops and, as the stage ``render``, its funnel. Test records are only asked, so
+    the length of their answers does not matter: they are dropped when they cannot be rendered.
+
+    Raises:
+        TrainingError: nothing is supervised.
+        DataError: a split has nothing left.
+    """
+    made, drops = {}, {}
+    for split in ("train", "validation"):
+        examples, drops[split], ledger = prepare_examples(
+            getattr(prepared, split),
+            tokenizer,
+            template,
+            kind=kind,
+            max_length=recipe.train.max_length,
+            over_length=recipe.train.over_length,
+            num_shots=recipe.template.num_shots,
+            shot_pool=prepared.train,
+            seed=recipe.train.seed,
+        )
+        made[split] = (examples, ledger)
+    drops["test"] = _cannot_be_rendered(prepared.test, template)
+    left = _without(prepared, drops, made)
+    examples = Examples(made["train"][0], made["validation"][0], made["train"][1], made["validation"][1])
+    return examples, left
+
+
+def _cannot_be_rendered(records: Sequence[Record], template: ChatTemplate) -> list[Drop]:
+    results = render_all(records, template, per_turn=True)
+    failed = [(record, result) for record, result in zip(records, results, strict=True) if isinstance(result, RowError)]
+    return [Drop(record.id, record.source, "render", error.reason, error.detail) for record, error in failed]
+
+
+def _without(prepared: Prepared, drops: dict[str, list[Drop]], made: dict[str, tuple]) -> Prepared:
+    """The data without the records nothing was made of, each of them accounted for."""
+    kept: dict[str, list[Record]] = {}
+    lost: list[Drop] = []
+    for split in SPLITS:
+        learned = {example.record_id for example in made[split][0]} if split in made else None
+        gone = {drop.id for drop in drops[split] if learned is None or drop.id not in learned}
+        kept[split] = [record for record in getattr(prepared, split) if record.id not in gone]
+        lost += [drop for drop in _one_each(drops[split]) if drop.id in gone]
+        if getattr(prepared, split) and not kept[split]:
+            raise DataError(
+                f"The {split} split has no records left: {_reasons(lost)}. Look at them with `tunesmith preview`; "
+                "a larger train.max_length or another template.name may keep them."
+            )
+    parts = [drop for split in SPLITS for drop in drops[split] if drop not in lost]
+    total = sum(len(getattr(prepared, split)) for split in SPLITS)
+    sizes = {split: len(records) for split, records in kept.items()}
+    stage = {"stage": "render", "unit": "records", "num_in": total, "num_out": sum(sizes.values())}
+    stage |= {"num_dropped": total - sum(sizes.values()), "reasons": dict(Counter(drop.reason for drop in lost))}
+    return Prepared(
+        **kept,
+        drops=[*prepared.drops, *lost, *parts],
+        changes=prepared.changes,
+        funnel=[*prepared.funnel, {**stage, "num_dropped_parts": len(parts), **sizes}],
+        reports=prepared.reports,
+    )
+
+
+def _one_each(drops: Sequence[Drop]) -> list[Drop]:
+    """The first drop of each record: an encoder-decoder's record may lose several turns."""
+    return list({(drop.id, drop.source): drop for drop in reversed(drops)}.values())[::-1]
+
+
+def _reasons(drops: Sequence[Drop]) -> str:
+    return ", ".join(f"{reason} {count}" for reason, count in Counter(drop.reason for drop in drops).most_common())
+
+
+def ledger_line(ledger: Ledger) -> str:
+    """The ledger in one line, for a log."""
+    share = "n/a" if ledger.supervised_share is None else f"{ledger.supervised_share:.0%}"
+    lost = f"{ledger.num_dropped:,} dropped, {ledger.num_answers_cut:,} answers cut"
+    stop = "stop token trained" if ledger.stop_token_supervised else "STOP TOKEN NOT TRAINED"
+    return f"{ledger.num_examples:,} examples, {ledger.num_tokens:,} tokens ({share} supervised), {lost}, {stop}"
+
+
+def files_of(prepared: Prepared) -> list[dict[str, Any]]:
+    """Path, hash and size of every file that was read."""
+    return [dict(file) for report in prepared.reports for file in report.files]
+
+
+def recipe_inputs(recipe: Recipe) -> list[str]:
+    """Every local path the recipe reads, so that nothing written can be one of them."""
+    named = [source.path for source in recipe.data.sources] + list(recipe.evaluate.tasks) + [recipe.model.name_or_path]
+    return [path for path in named if Path(path).exists()]

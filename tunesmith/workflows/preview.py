@@ -1,0 +1,44 @@
+"""What training will see: a few records token by token, and the ledger of all of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tunesmith.model.load import load_tokenizer
+from tunesmith.progress import Progress
+from tunesmith.recipe import Recipe
+from tunesmith.rendering.templates import load_template
+from tunesmith.rendering.tokenize import Encoded
+from tunesmith.workflows.prepare import make_examples, read_data
+
+
+def preview(recipe: Recipe, *, limit: int, console: Progress) -> dict[str, Any]:
+    """The ledger of the training records and the first ``limit`` examples, without loading weights.
+
+    The ids of a row are those the model is trained on: for an encoder-decoder the prompt's, then the answer's.
+    """
+    prepared = read_data(recipe, console)
+    tokenizer, kind = load_tokenizer(recipe.model)
+    template = load_template(recipe.template.name, tokenizer=tokenizer)
+    examples, _ = make_examples(recipe, prepared, tokenizer, template, kind)
+    return {
+        **examples.train_ledger.to_dict(),
+        "template": template.name,
+        "kind": kind,
+        "max_length": recipe.train.max_length,
+        "over_length": recipe.train.over_length,
+        "rows": [_row(example) for example in examples.train[:limit]],
+    }
+
+
+def _row(example: Encoded) -> dict[str, Any]:
+    target_ids = example.target_ids or []
+    return {
+        "id": example.record_id,
+        "source": example.source,
+        "input_ids": [*example.input_ids, *target_ids],
+        "supervised": [*example.supervised, *(True for _ in target_ids)],
+        "text": example.text,
+        "supervised_text": example.supervised_text,
+        "truncated": example.truncated,
+    }
