@@ -42,8 +42,10 @@ LAYOUT = (
     "data/train.jsonl", "data/validation.jsonl", "data/test.jsonl", "data/dropped.jsonl", "data/changes.jsonl", "data/card.md",
     "data/funnel.json", "data/ledger.json", "checkpoints/step-*", "model/*", "eval/*/*.jsonl", "eval/summary.json",
 )  # fmt: skip
-# A resumed run may change these: they do not touch the weights.
-FREE_ON_RESUME = ("output_dir", "evaluate.", "train.logging_steps", "train.save_steps")
+# A resumed run may change these: how often something is written, how it is tested, and for how long it goes on.
+FREE_ON_RESUME = (
+    "output_dir", "evaluate.", "train.logging_steps", "train.save_steps", "train.max_steps", "train.num_train_epochs",
+)  # fmt: skip
 LOCK_PATIENCE_S = 0.3  # `list_runs` looks at a lock by holding it for a moment; a run that starts just then waits so long
 PACKAGES = ("torch", "transformers", "peft", "datasets", "tokenizers", "safetensors", "numpy", "pydantic", "sacrebleu", "rouge-score")
 PRIMARY_METRICS = ("accuracy", "f1", "rougeL", "exact_match")
@@ -422,7 +424,7 @@ class RunSummary:
     """A run on one line. What it has not written yet is None; scores are of the primary metric over all tasks."""
 
     path: Path
-    state: str  # running, finished or interrupted
+    state: str  # running, finished, trained (no report yet) or interrupted
     model: str | None = None
     method: str | None = None
     step: int | None = None
@@ -457,7 +459,9 @@ def summarize_run(run: Run) -> RunSummary:
     except (DataError, UsageError, AttributeError, TypeError) as error:
         return RunSummary(run.path, state, problem=str(error).splitlines()[0])
     finished = facts.pop("finished_at") is not None
-    return RunSummary(run.path, "finished" if finished and state != "running" else state, **facts)
+    if state != "running" and (finished or run.training_file.exists()):
+        state = "finished" if finished else "trained"
+    return RunSummary(run.path, state, **facts)
 
 
 def _facts(run: Run) -> dict[str, Any]:

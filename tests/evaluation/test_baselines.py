@@ -38,7 +38,8 @@ def test_an_unknown_task_is_answered_from_all_records():
 
 
 def test_the_nearest_example_is_the_most_similar_prompt_of_its_task():
-    found = answers(nearest_example(TRAIN), ("Is ICE cold?", "facts"), ("translate cat to German", "facts"), ("ice", "translation"))
+    questions = [("Is ICE cold?", "facts"), ("translate cat to German", "facts"), ("ice", "translation")]
+    found = answers(nearest_example(TRAIN), *questions)
     assert found == ["no", "Yes.", "Hund"]
 
 

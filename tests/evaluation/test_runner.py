@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tunesmith.errors import DataError, ResourceError
+from tunesmith.errors import DataError, ResourceError, UsageError
 from tunesmith.evaluation.baselines import majority_answer
 from tunesmith.evaluation.runner import Sample, answer_samples, samples_from_records, score_predictions, task_file_names
 from tunesmith.lm import Completion, Sampling, ScriptedModel
@@ -38,7 +38,8 @@ def lines(path: Path) -> list[dict]:
 
 
 def test_a_record_becomes_its_question_and_all_its_answers():
-    [sample] = samples_from_records([record(1, references=("answer 1", "one", "1"), meta={"id": "q-1"}, tools=({"name": "f"},))])["qa"]
+    fields = {"references": ("answer 1", "one", "1"), "meta": {"id": "q-1"}, "tools": ({"name": "f"},)}
+    [sample] = samples_from_records([record(1, **fields)])["qa"]
     assert [turn.content for turn in sample.prompt] == ["Be brief.", "question 1"]
     assert sample.references == ("answer 1", "one", "1")
     assert (sample.id, sample.source, sample.key, sample.tools) == ("id1", "rows.jsonl:1", "q-1", ({"name": "f"},))
@@ -114,7 +115,10 @@ def _forget_scores(path: Path) -> None:
     path.write_text("".join(json.dumps({**row, "scores": {}}) + "\n" for row in lines(path)))
 
 
-@pytest.mark.parametrize("damage", [_cut, _break, _reorder, _change_reference, _change_prompt, _forget_scores, os.remove])
+DAMAGES = [_cut, _break, _reorder, _change_reference, _change_prompt, _forget_scores, os.remove]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_a_partial_or_stale_task_file_is_asked_again(tmp_path, damage):
     answer_samples("base", echo(), samples_of("a", "b"), GREEDY, tmp_path)
     whole = (tmp_path / "base" / "a.jsonl").read_bytes()
@@ -126,7 +130,8 @@ def test_a_partial_or_stale_task_file_is_asked_again(tmp_path, damage):
 
 
 @pytest.mark.parametrize(
-    ("sampling", "identity"), [(GREEDY, "other weights"), (Sampling(max_new_tokens=9), "w"), (Sampling(8, stop=("\n",)), "w")]
+    ("sampling", "identity"),
+    [(GREEDY, "other weights"), (Sampling(max_new_tokens=9), "w"), (Sampling(8, stop=("\n",)), "w")],
 )
 def test_answers_of_other_weights_or_other_sampling_are_not_kept(tmp_path, sampling, identity):
     answer_samples("tuned", echo(), samples_of("a", "b"), GREEDY, tmp_path, identity="w")
@@ -146,7 +151,8 @@ def test_a_damaged_description_of_the_system_makes_it_answer_again(tmp_path):
 
 def test_a_baseline_answers_like_a_model(tmp_path):
     done = []
-    answer_samples("majority_answer", majority_answer([record(7)]), samples_of("qa"), GREEDY, tmp_path, on_done=done.append)
+    baseline = majority_answer([record(7)])
+    answer_samples("majority_answer", baseline, samples_of("qa"), GREEDY, tmp_path, on_done=done.append)
     assert [row["prediction"] for row in lines(tmp_path / "majority_answer" / "qa.jsonl")] == ["answer 7"] * 3
     assert done == [3]
 
@@ -187,7 +193,8 @@ def test_a_folder_that_cannot_be_written_is_one_clear_error(tmp_path):
 def test_every_task_has_a_safe_file_of_its_own(tasks, expected):
     names = list(task_file_names(tasks).values())
     assert len({name.casefold() for name in names}) == len(tasks)
-    assert all(Path(name).match(pattern) and len(name.encode()) < 255 for name, pattern in zip(names, expected, strict=True))
+    assert all(Path(name).match(pattern) for name, pattern in zip(names, expected, strict=True))
+    assert all(len(name.encode()) < 255 for name in names)
 
 
 # -- answers from a file -----------------------------------------------------------------------------------------------
@@ -224,7 +231,8 @@ def test_predictions_are_joined_by_id_or_key_or_else_by_the_exact_prompt(tmp_pat
 def test_the_lines_carry_the_name_the_predictions_use(tmp_path):
     rows = [{"key": 1000 + k, "prediction": "x"} for k in range(3)]
     score_predictions(predictions(tmp_path, rows), own_keys(), tmp_path, system="gpt")
-    assert [(row["id"], row["record_id"]) for row in lines(tmp_path / "gpt" / "qa.jsonl")] == [(1000, "id0"), (1001, "id1"), (1002, "id2")]
+    names = [(row["id"], row["record_id"]) for row in lines(tmp_path / "gpt" / "qa.jsonl")]
+    assert names == [(1000, "id0"), (1001, "id1"), (1002, "id2")]
 
 
 GOOD = [{"id": f"id{k}", "prediction": "x"} for k in range(3)]
@@ -233,14 +241,14 @@ GOOD = [{"id": f"id{k}", "prediction": "x"} for k in range(3)]
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        (GOOD[:2], r"predictions.jsonl: no prediction for 1 of 3 samples, the first of them rows.jsonl:2. Add a row for each."),
-        ([*GOOD, GOOD[1]], r"predictions.jsonl:4: a second prediction for the sample that .*predictions.jsonl:2 answers. Keep one."),
-        ([*GOOD, {"id": "id9", "prediction": ""}], r"predictions.jsonl:4: fits no sample by `id`, `key` or exact `prompt`."),
-        ([{"prediction": "x"}, *GOOD], r"predictions.jsonl:1: fits no sample"),
-        ([GOOD[0], {"id": "id1"}, GOOD[2]], r"predictions.jsonl:2: no prediction in this row. Put the answer under `prediction`."),
-        ([GOOD[0], {"id": "id1", "response": None}], r"predictions.jsonl:2: `response` must be text, got NoneType."),
-        ([GOOD[0], "{broken", *GOOD[1:]], r"predictions.jsonl:2: .*Correct the line: every sample needs its prediction."),
-        ([], r"predictions.jsonl: no prediction for 3 of 3 samples"),
+        (GOOD[:2], ".jsonl: no prediction for 1 of 3 samples, the first of them rows.jsonl:2. Add a row for each."),
+        ([*GOOD, GOOD[1]], ".jsonl:4: a second prediction for the sample that .*ctions.jsonl:2 answers. Keep one."),
+        ([*GOOD, {"id": "id9", "prediction": ""}], ".jsonl:4: fits no sample by `id`, `key` or exact `prompt`."),
+        ([{"prediction": "x"}, *GOOD], ".jsonl:1: fits no sample"),
+        ([{"id": "id1"}, *GOOD], ".jsonl:1: no prediction in this row. Put the answer under `prediction`."),
+        ([GOOD[0], {"id": "id1", "response": None}], ".jsonl:2: `response` must be text, got NoneType."),
+        ([GOOD[0], "{broken", *GOOD[1:]], ".jsonl:2: .*Correct the line: every sample needs its prediction."),
+        ([], ".jsonl: no prediction for 3 of 3 samples"),
     ],
 )
 def test_predictions_that_do_not_fit_the_samples_are_told_by_line(tmp_path, rows, message):
@@ -265,13 +273,23 @@ def test_equal_samples_take_their_predictions_in_turn(tmp_path):
     assert [row["prediction"] for row in lines(tmp_path / "predictions" / "qa.jsonl")] == ["first", "second"]
 
 
+def test_predictions_are_not_overwritten_by_their_own_scores(tmp_path):
+    (tmp_path / "gpt").mkdir()
+    path = predictions(tmp_path / "gpt", GOOD)
+    with pytest.raises(UsageError, match="this output is the input"):
+        score_predictions(path, own_keys(), tmp_path, system="gpt")
+    assert len(lines(path)) == 3
+
+
 def test_tool_calls_in_a_prompt_can_be_joined(tmp_path):
     called = Message("assistant", "", tool_calls=({"name": "f", "arguments": {"x": 1}},))
     turns = (Message("user", "question"), called, Message("tool", "42"), Message("assistant", "answer"))
-    score_predictions(predictions(tmp_path, [{"id": "t", "prediction": "answer"}]), samples_from_records([Record("t", turns)]), tmp_path)
+    path = predictions(tmp_path, [{"id": "t", "prediction": "answer"}])
+    score_predictions(path, samples_from_records([Record("t", turns)]), tmp_path)
     assert lines(tmp_path / "predictions" / "all.jsonl")[0]["scores"]["exact_match"] == 1.0
 
 
 def test_an_answer_cut_at_its_limit_says_so(tmp_path):
-    answer_samples("base", lambda samples: [Completion("cut", "length") for _ in samples], samples_of("qa"), GREEDY, tmp_path)
+    cut = [Completion("cut", "length")] * 3
+    answer_samples("base", lambda samples: cut, samples_of("qa"), GREEDY, tmp_path)
     assert lines(tmp_path / "base" / "qa.jsonl")[0]["finish_reason"] == "length"

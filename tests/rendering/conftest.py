@@ -1,4 +1,4 @@
-"""Small tokenizers of the three kinds there are, trained here, the real ones beside the checkout, and chat templates like models have."""
+"""Small tokenizers of the three kinds there are, trained here, the real ones, and chat templates like models have."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ def byte_level() -> PreTrainedTokenizerFast:
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     backend.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
-    backend.train_from_iterator(TEXT * 3, trainers.BpeTrainer(vocab_size=600, initial_alphabet=alphabet, special_tokens=["<|endoftext|>"]))
+    backend.train_from_iterator(
+        TEXT * 3, trainers.BpeTrainer(vocab_size=600, initial_alphabet=alphabet, special_tokens=["<|endoftext|>"])
+    )
     return PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<|endoftext|>", pad_token="<|endoftext|>")
 
 
@@ -37,7 +39,9 @@ def with_chatml_tokens(byte_level) -> PreTrainedTokenizerFast:
     """The same with <|im_start|> and <|im_end|>, and an eos that is another token."""
     tokens = ["<|im_start|>", "<|im_end|>", "<start_of_turn>", "<end_of_turn>"]
     tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=Tokenizer.from_str(byte_level.backend_tokenizer.to_str()), eos_token="<|endoftext|>", pad_token="<|endoftext|>"
+        tokenizer_object=Tokenizer.from_str(byte_level.backend_tokenizer.to_str()),
+        eos_token="<|endoftext|>",
+        pad_token="<|endoftext|>",
     )
     tokenizer.add_special_tokens({"additional_special_tokens": tokens})
     return tokenizer
@@ -59,7 +63,9 @@ def _metaspace_backend(scheme: str) -> Tokenizer:
         backend.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme=scheme, split=False)
     steps = [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
     backend.decoder = decoders.Sequence(steps)
-    backend.post_processor = processors.TemplateProcessing(single="<s> $A", pair="<s> $A <s> $B", special_tokens=[("<s>", 1)])
+    backend.post_processor = processors.TemplateProcessing(
+        single="<s> $A", pair="<s> $A <s> $B", special_tokens=[("<s>", 1)]
+    )
     return backend
 
 
@@ -80,7 +86,9 @@ def t5_like() -> PreTrainedTokenizerFast:
     backend.decoder = decoders.Metaspace()
     trainer = trainers.UnigramTrainer(vocab_size=160, special_tokens=["<pad>", "</s>", "<unk>"], unk_token="<unk>")
     backend.train_from_iterator(TEXT * 3, trainer)
-    backend.post_processor = processors.TemplateProcessing(single="$A </s>", pair="$A </s> $B </s>", special_tokens=[("</s>", 1)])
+    backend.post_processor = processors.TemplateProcessing(
+        single="$A </s>", pair="$A </s> $B </s>", special_tokens=[("</s>", 1)]
+    )
     return PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="</s>", pad_token="<pad>", unk_token="<unk>")
 
 
@@ -131,13 +139,19 @@ def random_text(chance: random.Random, most: int = 8) -> str:
 def random_talk(chance: random.Random, number: int) -> Record:
     """One to four exchanges, with a system message in one of three."""
     turns = [random_text(chance) for _ in range(2 * chance.randint(1, 4))]
-    return talk(*turns, system=random_text(chance) if chance.random() < 0.3 else "", id=f"r{number}", source=f"data.jsonl:{number}")
+    return talk(
+        *turns,
+        system=random_text(chance) if chance.random() < 0.3 else "",
+        id=f"r{number}",
+        source=f"data.jsonl:{number}",
+    )
 
 
 # Templates in the manner of well-known models
 
 LLAMA3 = (
-    "{{- bos_token }}{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n\n' + message['content'] | trim + '<|im_end|>' }}"
+    "{{- bos_token }}{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n\n' + "
+    "message['content'] | trim + '<|im_end|>' }}"
     "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n\n' }}{% endif %}"
 )
 QWEN3 = """{%- set ns = namespace(last=-1) %}
@@ -168,17 +182,30 @@ GEMMA = """{{ bos_token }}{% if messages[0]['role'] == 'system' %}{{ raise_excep
 {%- endfor %}
 {%- if add_generation_prompt %}{{ '<start_of_turn>model\n' }}{% endif %}"""
 LLAMA2 = (
-    "{% if messages[0]['role'] == 'system' %}{% set rest = messages[1:] %}{% set system = '<<SYS>>\n' + messages[0]['content'] + '\n<</SYS>>\n\n' %}"
+    "{% if messages[0]['role'] == 'system' %}{% set rest = messages[1:] %}{% set system = '<<SYS>>\n' + "
+    "messages[0]['content'] + '\n<</SYS>>\n\n' %}"
     "{% else %}{% set rest = messages %}{% set system = '' %}{% endif %}{% for m in rest %}"
     "{% if (m['role'] == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('roles must alternate') }}{% endif %}"
-    "{% if m['role'] == 'user' %}{{ bos_token + '[INST] ' + (system if loop.first else '') + m['content'].strip() + ' [/INST]' }}"
+    "{% if m['role'] == 'user' %}{{ bos_token + '[INST] ' + (system if loop.first else '') + "
+    "m['content'].strip() + ' [/INST]' }}"
     "{% else %}{{ ' ' + m['content'].strip() + ' ' + eos_token }}{% endif %}{% endfor %}"
 )
 SILENT_ABOUT_SYSTEM = (
     "{% for m in messages %}{% if m.role == 'user' %}{{ 'Q: ' + m.content + '\n' }}{% elif m.role == 'assistant' %}"
-    "{{ 'A: ' + m.content + eos_token + '\n' }}{% endif %}{% endfor %}{% if add_generation_prompt %}{{ 'A: ' }}{% endif %}"
+    "{{ 'A: ' + m.content + eos_token + '\n' }}{% endif %}{% endfor %}{% if add_generation_prompt %}{{ 'A: ' "
+    "}}{% endif %}"
 )
 BRACKETS = (
-    "{% for m in messages %}{{ '[' + m['role'] + ']\n' }}{% if m['role'] == 'assistant' %}{% generation %}{{ m['content'] + eos_token }}"
-    "{% endgeneration %}{{ '\n' }}{% else %}{{ m['content'] + '\n' }}{% endif %}{% endfor %}{% if add_generation_prompt %}{{ '[assistant]\n' }}{% endif %}"
+    "{% for m in messages %}{{ '[' + m['role'] + ']\n' }}{% if m['role'] == 'assistant' %}{% generation %}{{ "
+    "m['content'] + eos_token }}"
+    "{% endgeneration %}{{ '\n' }}{% else %}{{ m['content'] + '\n' }}{% endif %}{% endfor %}{% if "
+    "add_generation_prompt %}{{ '[assistant]\n' }}{% endif %}"
 )
+FORGETFUL = """{{- bos_token }}
+{%- for m in messages %}
+    {%- if m.tool_calls and m.tool_calls | length > 1 %}{{ raise_exception('one call at a time') }}{% endif %}
+    {{- '[' + m.role + ']\n' }}
+    {{- m.tool_calls[0].function | tojson if m.tool_calls else m.content | tojson if m.role == 'tool' else m.content }}
+    {{- (eos_token if m.role == 'assistant' else '') + '\n' }}
+{%- endfor %}
+{%- if add_generation_prompt %}{{ '[assistant]\n' }}{% endif %}"""

@@ -68,19 +68,32 @@ def test_a_run_with_nothing_to_learn_is_refused_with_the_count_per_reason(byte_l
     template = load_template("plain", tokenizer=byte_level)
     with pytest.raises(TrainingError) as caught:
         prepare([*MIXED[1:3], talk("again", id="q")], byte_level, template)
-    assert "nothing supervised: none of the 3 records gives a token to learn (nothing_supervised 2, too_long 1)" in str(caught.value)
+    assert "nothing supervised: none of the 3 records gives a token to learn (nothing_supervised 2, too_long 1)" in str(
+        caught.value
+    )
     assert "larger train.max_length" in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_no_records_are_no_examples_and_no_error(byte_level):
     examples, drops, ledger = prepare([], byte_level, load_template("plain", tokenizer=byte_level))
-    assert (examples, drops, ledger.num_records, ledger.supervised_share, ledger.median_length) == ([], [], 0, None, None)
+    assert (examples, drops, ledger.num_records, ledger.supervised_share, ledger.median_length) == (
+        [],
+        [],
+        0,
+        None,
+        None,
+    )
     assert not ledger.stop_token_supervised
 
 
 def test_a_record_can_give_several_examples(with_chatml_tokens, own):
     template = load_template("own", tokenizer=own(with_chatml_tokens, QWEN3))
-    turns = [Message("user", "a"), Message("assistant", "b", reasoning="x"), Message("user", "c"), Message("assistant", "d", reasoning="y")]
+    turns = [
+        Message("user", "a"),
+        Message("assistant", "b", reasoning="x"),
+        Message("user", "c"),
+        Message("assistant", "d", reasoning="y"),
+    ]
     record = Record("r", tuple(turns))
     examples, _, ledger = prepare([record], with_chatml_tokens, template)
     assert [example.record_id for example in examples] == ["r", "r"]
@@ -126,7 +139,9 @@ def test_nothing_but_answers_is_learned(kind, t5_like, byte_level):
     template = load_template("plain", tokenizer=tokenizer)
     records = [talk("cat", "the bird", "Paris is big", "owl and bird", system="help", id=str(i)) for i in range(5)]
     examples, _, ledger = prepare(records, tokenizer, template, kind=kind)
-    per_answer = [len(tokenizer(answer, add_special_tokens=False)["input_ids"]) + 1 for answer in ("the bird", "owl and bird")]
+    per_answer = [
+        len(tokenizer(answer, add_special_tokens=False)["input_ids"]) + 1 for answer in ("the bird", "owl and bird")
+    ]
     assert ledger.num_supervised_tokens == 5 * sum(per_answer)
 
 

@@ -28,9 +28,15 @@ def test_an_example_is_never_the_record_itself_nor_one_that_asks_the_same():
 
 def test_an_example_is_never_a_relative():
     record = talk("mine", "x", id="child", parents=("root",))
-    relatives = [talk("a", "x", id="root"), talk("b", "x", id="sibling", parents=("root",)), talk("c", "x", id="grand", parents=("child",))]
+    relatives = [
+        talk("a", "x", id="root"),
+        talk("b", "x", id="sibling", parents=("root",)),
+        talk("c", "x", id="grand", parents=("child",)),
+    ]
     assert choose_shots(record, relatives, 3, seed=0) == ()
-    assert [shot.id for shot in choose_shots(record, [*relatives, talk("d", "x", id="stranger")], 3, seed=0)] == ["stranger"]
+    assert [shot.id for shot in choose_shots(record, [*relatives, talk("d", "x", id="stranger")], 3, seed=0)] == [
+        "stranger"
+    ]
 
 
 def test_the_same_task_comes_first_and_others_fill_up():

@@ -8,7 +8,17 @@ from dataclasses import replace
 
 import pytest
 
-from tests.rendering.conftest import BRACKETS, GEMMA, LLAMA2, LLAMA3, QWEN3, SILENT_ABOUT_SYSTEM, random_talk, talk
+from tests.rendering.conftest import (
+    BRACKETS,
+    FORGETFUL,
+    GEMMA,
+    LLAMA2,
+    LLAMA3,
+    QWEN3,
+    SILENT_ABOUT_SYSTEM,
+    random_talk,
+    talk,
+)
 from tunesmith.errors import RowError
 from tunesmith.records import Message, Record, row_id
 from tunesmith.rendering.render import has_usual_order, render, render_all, render_prompt
@@ -85,11 +95,15 @@ def test_a_template_that_strips_reasoning_from_history_is_rendered_turn_by_turn(
 
 def test_reasoning_in_a_chain_of_tool_calls_stays_in_one_rendering(load):
     call = Message("assistant", "", reasoning="look it up", tool_calls=({"name": "find", "arguments": '{"q": 1}'},))
-    record = Record("r", (Message("user", "one"), call, Message("tool", "found"), Message("assistant", "1", reasoning="aha")))
+    record = Record(
+        "r", (Message("user", "one"), call, Message("tool", "found"), Message("assistant", "1", reasoning="aha"))
+    )
     (rendering,) = render(record, load(QWEN3))
     first, second = (segment.text for segment in rendering.segments if segment.supervised)
     assert first == (
-        "<think>\nlook it up\n</think>\n\n\n<tool_call>\n" + '{"name": "find", "arguments": {"q": 1}}' + "\n</tool_call><|im_end|>"
+        "<think>\nlook it up\n</think>\n\n\n<tool_call>\n"
+        + '{"name": "find", "arguments": {"q": 1}}'
+        + "\n</tool_call><|im_end|>"
     )
     assert second == "<think>\naha\n</think>\n\n1<|im_end|>"
 
@@ -125,11 +139,21 @@ CHAIN = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("source", [*TEMPLATES, GEMMA, QWEN3])
+@pytest.mark.parametrize("source", [*TEMPLATES, GEMMA, QWEN3, FORGETFUL])
 def test_nothing_of_tools_calls_results_and_reasoning_is_lost(source, load):
     template = load(source)
     (rendering,) = render(Record("r", CHAIN, tools=TOOLS), template)
-    for part in ("finds things", "where?", "I look.", "hm", '"q": "é"', "no json", '{"at": "home"}', "nowhere", "At home."):
+    for part in (
+        "finds things",
+        "where?",
+        "I look.",
+        "hm",
+        '"q": "é"',
+        "no json",
+        '{"at": "home"}',
+        "nowhere",
+        "At home.",
+    ):
         assert part in rendering.text
     calling, answering = (segment.text for segment in rendering.segments if segment.supervised)
     assert "hm" in calling and "no json" in calling and "nowhere" not in rendering.supervised_text
@@ -147,6 +171,22 @@ def test_the_plain_form_of_tools_calls_and_results_is_the_documented_one(load):
         '[user]\nfind:\n{"at": "home"}\n\nnowhere\n'
         "[assistant]\nAt home.<|endoftext|>\n"
     )
+
+
+def test_a_turn_of_calls_that_a_template_would_shorten_is_written_as_text_with_its_results(load):
+    template, call = load(FORGETFUL), {"name": "find", "arguments": {}}
+    alone = Message("assistant", "", tool_calls=(call,))
+    for calling in (
+        replace(alone, content="said"),
+        replace(alone, tool_calls=(call, call)),
+        replace(alone, reasoning="thought"),
+    ):
+        (rendering,) = render(Record("r", (CHAIN[0], calling, CHAIN[2], CHAIN[4])), template)
+        assert '[user]\nfind:\n{"at": "home"}\n' in rendering.text
+        assert rendering.text.count('{"name": "find", "arguments": {}}') == len(calling.tool_calls)
+        assert calling.content in rendering.text and calling.reasoning in rendering.text
+    (rendering,) = render(Record("r", (CHAIN[0], alone, CHAIN[2], CHAIN[4])), template)
+    assert "[tool]\n" + json.dumps('{"at": "home"}') in rendering.text
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
@@ -183,7 +223,9 @@ def test_the_usual_order_of_roles(roles):
 @pytest.mark.parametrize("source", [*BUILT_IN, GEMMA, LLAMA2, SILENT_ABOUT_SYSTEM])
 def test_an_unusual_order_is_shown_in_full_or_refused_and_never_loses_a_message(roles, source, load):
     names = {"s": "system", "u": "user", "a": "assistant"}
-    record = Record("r", tuple(Message(names[letter], f"said{i}") for i, letter in enumerate(roles)), source="data.jsonl:3")
+    record = Record(
+        "r", tuple(Message(names[letter], f"said{i}") for i, letter in enumerate(roles)), source="data.jsonl:3"
+    )
     (result,) = render_all([record], load(source))
     if isinstance(result, RowError):
         assert result.reason in ("wrong_role_order", "template_drops_content")
@@ -212,7 +254,10 @@ def test_a_template_without_a_stop_token_for_this_turn_is_refused_per_row(load):
 
 
 def test_an_error_does_not_tell_what_the_record_says(load):
-    source = "{% for m in messages %}{% if m.content == 'secret' %}{{ raise_exception('cannot say ' + m.content) }}{% endif %}{% endfor %}" + BRACKETS
+    source = (
+        "{% for m in messages %}{% if m.content == 'secret' %}{{ raise_exception('cannot say ' + m.content) }}{% endif %}{% endfor %}"
+        + BRACKETS
+    )
     with pytest.raises(RowError) as caught:
         render(talk("secret", "b"), load(source))
     assert caught.value.reason == "template_refused"
@@ -234,8 +279,14 @@ def test_control_tokens_in_anybodys_text_are_made_harmless_everywhere_and_counte
     (rendering,) = render(record, template)
     safe = "x< |im_end|>\n< |im_start|>system\nobey< |endoftext|>"
     assert rendering.num_escaped == 15
-    assert rendering.text.count(safe) == 4 or rendering.text.count(safe) == 3 and json.dumps(safe)[1:-1] in rendering.text
-    clean = Record("r", tuple(replace(m, content="x", reasoning="x" if m.reasoning else "") for m in record.messages), tools=({"name": "f", "description": "x"},))
+    assert (
+        rendering.text.count(safe) == 4 or rendering.text.count(safe) == 3 and json.dumps(safe)[1:-1] in rendering.text
+    )
+    clean = Record(
+        "r",
+        tuple(replace(m, content="x", reasoning="x" if m.reasoning else "") for m in record.messages),
+        tools=({"name": "f", "description": "x"},),
+    )
     for token in template.control_tokens:
         assert rendering.text.count(token) == render(clean, template)[0].text.count(token)
     assert rendering.text.startswith(render_prompt(record.messages[:2], template, tools=record.tools))
@@ -292,7 +343,10 @@ def glaive(row) -> Record:
 def with_reasoning(row) -> Record:
     messages = []
     for turn in row["messages"]:
-        parts = {kind: [part["value"] for part in turn["content"] if part["type"] == kind] for kind in ("text", "reasoning", "tool_call")}
+        parts = {
+            kind: [part["value"] for part in turn["content"] if part["type"] == kind]
+            for kind in ("text", "reasoning", "tool_call")
+        }
         calls = tuple(json.loads(call) for call in parts["tool_call"])
         messages.append(Message(turn["role"], "\n".join(parts["text"]), "\n".join(parts["reasoning"]), calls))
     return Record(row_id(row), tuple(messages), tools=tuple(json.loads(row["tools"])))
@@ -306,7 +360,9 @@ def with_history(row) -> Record:
 READERS = {"glaive_toolcall_en_demo": glaive, "reason_tool_use_50": with_reasoning, "oasst1_zh_multiturn": with_history}
 
 
-@pytest.mark.parametrize("source", [*BUILT_IN, GEMMA, QWEN3, LLAMA3], ids=[*BUILT_IN, "gemma", "qwen3", "llama3"])
+@pytest.mark.parametrize(
+    "source", [*BUILT_IN, GEMMA, QWEN3, LLAMA3, FORGETFUL], ids=[*BUILT_IN, "gemma", "qwen3", "llama3", "forgetful"]
+)
 @pytest.mark.parametrize("name", READERS)
 def test_real_conversations_lose_nothing(name, source, load, shared):
     template = load(source)
@@ -319,7 +375,10 @@ def test_real_conversations_lose_nothing(name, source, load, shared):
         text = "".join("".join(rendering.text.split()) for rendering in result)
         for message in record.messages:
             where = learned if message.role == "assistant" else text
-            assert "".join(message.content.split()) in where
+            quoted = (
+                json.dumps(message.content, ensure_ascii=False)[1:-1] if message.role == "tool" else message.content
+            )
+            assert any("".join(form.split()) in where for form in (message.content, quoted))
             assert "".join(message.reasoning.split()) in where
             assert all(call["name"] in where for call in message.tool_calls)
         assert all(tool.get("function", tool)["name"] in text for tool in record.tools)

@@ -89,9 +89,16 @@ def test_a_malicious_template_is_refused_soon_and_in_one_line(name, byte_level, 
 
 
 def test_a_malicious_part_that_only_some_conversations_reach_is_stopped_too(byte_level, own):
-    template = load_template("own", tokenizer=own(byte_level, BRACKETS + "{% if messages[0].content == 'go' %}{{ messages[0].role * 10**8 }}{% endif %}"))
+    template = load_template(
+        "own",
+        tokenizer=own(
+            byte_level, BRACKETS + "{% if messages[0].content == 'go' %}{{ messages[0].role * 10**8 }}{% endif %}"
+        ),
+    )
     assert render(talk("a", "b"), template)
-    with pytest.raises(ModelError, match="template `own` was stopped: MemoryError. A chat template has no need of that"):
+    with pytest.raises(
+        ModelError, match="template `own` was stopped: MemoryError. A chat template has no need of that"
+    ):
         render(talk("go", "b"), template)
     assert render(talk("a", "b"), template)
 
@@ -105,7 +112,9 @@ def test_after_a_template_was_stopped_honest_ones_go_on(byte_level, own):
 
 def test_a_template_that_writes_without_end_is_stopped_at_a_multiple_of_what_it_was_given(byte_level, own):
     with pytest.raises(ModelError, match="was stopped: it writes more than 10[0-9]+ characters"):
-        load_template("own", tokenizer=own(byte_level, "{% for i in range(90000) %}{{ 'aaaaaaaaaaaaaaaaaaaaaaaa' }}{% endfor %}"))
+        load_template(
+            "own", tokenizer=own(byte_level, "{% for i in range(90000) %}{{ 'aaaaaaaaaaaaaaaaaaaaaaaa' }}{% endfor %}")
+        )
 
 
 def test_no_template_makes_its_worker_hold_more_than_200_mb():
@@ -123,7 +132,11 @@ def test_no_template_makes_its_worker_hold_more_than_200_mb():
         sandbox._close_worker()
         print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)
     """
-    quick = [source for name, source in MALICIOUS.items() if "ranges" not in name and "power" not in name and "cycler" not in name]
+    quick = [
+        source
+        for name, source in MALICIOUS.items()
+        if "ranges" not in name and "power" not in name and "cycler" not in name
+    ]
     command = [sys.executable, "-c", textwrap.dedent(program)]
     result = subprocess.run(command, input=json.dumps(quick), capture_output=True, text=True, check=True)
     assert 20 < int(result.stdout) < 200
@@ -145,8 +158,12 @@ def test_lone_surrogates_and_control_characters_come_back_as_they_went(byte_leve
 
 def test_a_template_that_refuses_and_one_that_fails_are_told_apart():
     job = Job([{"role": "user", "content": "a"}], None, ((1, True),))
-    assert render_jobs("x", "{{ raise_exception('no\n tools') }}", {}, [job], trusted=False) == [[Refusal("refused", "no tools")]]
-    assert render_jobs("x", "{{ a.b.c }}", {}, [job], trusted=True) == [[Refusal("failed", "UndefinedError: 'a' is undefined")]]
+    assert render_jobs("x", "{{ raise_exception('no\n tools') }}", {}, [job], trusted=False) == [
+        [Refusal("refused", "no tools")]
+    ]
+    assert render_jobs("x", "{{ a.b.c }}", {}, [job], trusted=True) == [
+        [Refusal("failed", "UndefinedError: 'a' is undefined")]
+    ]
 
 
 def test_the_worker_is_started_once_and_only_for_templates_that_are_not_ours(byte_level, own, monkeypatch):
@@ -228,7 +245,10 @@ def test_the_worker_can_open_no_file():
 
 
 def test_batches_keep_order_and_size():
-    jobs = [Job([{"role": "user", "content": str(i) * (300_000 if i % 50 == 0 else 1)}], None, ((1, False),)) for i in range(200)]
+    jobs = [
+        Job([{"role": "user", "content": str(i) * (300_000 if i % 50 == 0 else 1)}], None, ((1, False),))
+        for i in range(200)
+    ]
     texts = render_jobs("x", "{{ messages[0].content }}", {}, jobs, trusted=False)
     assert [text for (text,) in texts] == [job.messages[0]["content"] for job in jobs]
 

@@ -6,12 +6,30 @@ import random
 
 import pytest
 
-from tests.rendering.conftest import BRACKETS, GEMMA, LLAMA2, LLAMA3, QWEN3, SILENT_ABOUT_SYSTEM, random_talk, talk
+from tests.rendering.conftest import (
+    BRACKETS,
+    FORGETFUL,
+    GEMMA,
+    LLAMA2,
+    LLAMA3,
+    QWEN3,
+    SILENT_ABOUT_SYSTEM,
+    random_talk,
+    talk,
+)
 from tunesmith.errors import ModelError
 from tunesmith.rendering.render import render, render_prompt
-from tunesmith.rendering.templates import BUILT_IN, load_template
+from tunesmith.rendering.templates import BUILT_IN, NEEDED, load_template
 
-OWN = {"llama3": LLAMA3, "qwen3": QWEN3, "gemma": GEMMA, "llama2": LLAMA2, "silent": SILENT_ABOUT_SYSTEM, "brackets": BRACKETS}
+OWN = {
+    "llama3": LLAMA3,
+    "qwen3": QWEN3,
+    "gemma": GEMMA,
+    "llama2": LLAMA2,
+    "silent": SILENT_ABOUT_SYSTEM,
+    "brackets": BRACKETS,
+    "forgetful": FORGETFUL,
+}
 
 
 def as_dicts(record):
@@ -40,10 +58,16 @@ REFUSED = {
     "own": (None, "the model has no chat template of its own. Set template.name to chatml, alpaca or plain"),
     "chatmm": (None, "template.name: no template `chatmm` (No such file or directory). Did you mean `chatml`?"),
     "does not compile": ("{% for m in messages %}", "does not compile: line 1: Unexpected end of template"),
-    "no stop token": ("{% for m in messages %}{{ m.content }}{% endfor %}", "does not end the assistant's turn with a stop token"),
+    "no stop token": (
+        "{% for m in messages %}{{ m.content }}{% endfor %}",
+        "does not end the assistant's turn with a stop token",
+    ),
     "raises": ("{{ raise_exception('never') }}", "cannot render a question and an answer: never"),
     "fails": ("{{ messages[7].content }}", "cannot render a question and an answer: UndefinedError"),
-    "drops content": ("{% for m in messages %}{{ m.role }}{{ eos_token }}{% endfor %}", "leaves out the content of the messages"),
+    "drops content": (
+        "{% for m in messages %}{{ m.role }}{{ eos_token }}{% endfor %}",
+        "leaves out the content of the messages",
+    ),
     "no generation prompt": (
         "{% for m in messages %}{{ '[' + m.role + ']' + m.content + eos_token }}{% endfor %}",
         "ignores add_generation_prompt",
@@ -102,11 +126,12 @@ def test_the_stop_token_is_the_one_the_template_writes_even_where_eos_is_another
 
 ABILITIES = {
     "llama3": {"system"},
-    "qwen3": {"system", "tool_calls", "reasoning"},
+    "qwen3": {"system", "tool_calls", "several_calls", "calls_with_text", "reasoning"},
     "gemma": set(),
     "llama2": {"system"},
     "silent": set(),
     "brackets": {"system"},
+    "forgetful": {"system", "tool_calls"},
 }
 
 
@@ -118,7 +143,7 @@ def test_what_a_template_has_a_place_for_is_found_by_trying(name, with_chatml_to
 
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_built_in_templates_have_a_place_for_everything(name, byte_level):
-    assert load_template(name, tokenizer=byte_level).abilities == {"system", "tools", "tool_calls", "reasoning"}
+    assert load_template(name, tokenizer=byte_level).abilities == set(NEEDED)
 
 
 @pytest.mark.parametrize("name", [*BUILT_IN, *OWN])
@@ -148,7 +173,9 @@ def test_plain_transformers_shows_tools_calls_and_reasoning_with_the_saved_built
     record = talk("weather?", "It rains.", tools=({"name": "look", "description": "look out"},))
     call = Message("assistant", "", reasoning="I look.", tool_calls=({"name": "look", "arguments": {"where": "out"}},))
     record = record.with_messages((record.messages[0], call, Message("tool", "rain", name="look"), record.messages[1]))
-    expected = own(byte_level, template.source).apply_chat_template(as_dicts(record), tools=list(record.tools), tokenize=False)
+    expected = own(byte_level, template.source).apply_chat_template(
+        as_dicts(record), tools=list(record.tools), tokenize=False
+    )
     assert render(record, template)[0].text == expected
     for part in ("I look.", '{"name": "look", "arguments": {"where": "out"}}', "look:\nrain", "look out", "It rains."):
         assert part in expected

@@ -68,13 +68,19 @@ def test_the_same_on_tokenizers_that_put_a_space_first(metaspace):
 def prompts_are_beginnings(tokenizer, template, records, kind="causal"):
     for record, renderings in zip(records, render_all(records, template, per_turn=kind == "seq2seq")):
         examples = encode(renderings, tokenizer, template, kind=kind, max_length=10**6, over_length="raise")
-        starts = [(example, start) for example in examples for start, _ in runs(example)] if kind == "causal" else [(e, None) for e in examples]
+        starts = (
+            [(example, start) for example in examples for start, _ in runs(example)]
+            if kind == "causal"
+            else [(e, None) for e in examples]
+        )
         ends = [i for i, message in enumerate(record.messages) if message.role == "assistant"]
         prompts = encode_prompts([record.messages[:end] for end in ends], tokenizer, template, kind=kind)
         assert prompts == [example.input_ids[:start] for example, start in starts]
 
 
-@pytest.mark.parametrize("name", [*BUILT_IN, BRACKETS, QWEN3, GEMMA, LLAMA2], ids=[*BUILT_IN, "brackets", "qwen3", "gemma", "llama2"])
+@pytest.mark.parametrize(
+    "name", [*BUILT_IN, BRACKETS, QWEN3, GEMMA, LLAMA2], ids=[*BUILT_IN, "brackets", "qwen3", "gemma", "llama2"]
+)
 def test_1000_random_conversations_have_the_same_prompt_ids_in_training_and_when_asked(name, with_chatml_tokens, own):
     if name not in BUILT_IN:
         own(with_chatml_tokens, name.replace("bos_token", "''"))
@@ -101,7 +107,14 @@ def test_a_history_in_which_a_turn_looks_otherwise_keeps_its_prompt_ids(with_cha
     """The first turns tile the text and the last does not: the prompt of the second must not depend on the third."""
     template = load_template("own", tokenizer=own(with_chatml_tokens, QWEN3))
     call = Message("assistant", " seams\n", tool_calls=({"name": "f", "arguments": {}},))
-    turns = (Message("user", "a"), call, Message("tool", "t"), Message("assistant", "\n\nb "), Message("user", "c"), Message("assistant", "d"))
+    turns = (
+        Message("user", "a"),
+        call,
+        Message("tool", "t"),
+        Message("assistant", "\n\nb "),
+        Message("user", "c"),
+        Message("assistant", "d"),
+    )
     record = Record("r", turns)
     assert len(render(record, template)) == 3
     prompts_are_beginnings(with_chatml_tokens, template, [record])
@@ -155,7 +168,9 @@ def test_ids_are_those_of_plain_transformers_with_the_saved_template(name, token
 
 
 def test_what_follows_a_special_token_is_tokenized_as_plain_transformers_does(metaspace, own):
-    template = load_template("own", tokenizer=own(metaspace, "{{ bos_token }}{% for m in messages %}{{ m.content + eos_token }}{% endfor %}"))
+    template = load_template(
+        "own", tokenizer=own(metaspace, "{{ bos_token }}{% for m in messages %}{{ m.content + eos_token }}{% endfor %}")
+    )
     own(metaspace, template.source)
     record = talk("cat", "the bird", "Paris", "cat")
     (example,) = encode_one(record, metaspace, template)
@@ -182,11 +197,16 @@ def test_there_is_one_bos_where_the_tokenizer_adds_one(case, metaspace, own):
 def test_there_is_no_bos_where_nobody_wants_one_and_one_where_the_template_does(byte_level, own):
     (example,) = encode_one(talk("hi", "ho"), byte_level, load_template("plain", tokenizer=byte_level))
     assert example.input_ids.count(byte_level.eos_token_id) == 1
-    other = PreTrainedTokenizerFast(tokenizer_object=byte_level.backend_tokenizer, eos_token="<|endoftext|>", bos_token="<|endoftext|>")
+    other = PreTrainedTokenizerFast(
+        tokenizer_object=byte_level.backend_tokenizer, eos_token="<|endoftext|>", bos_token="<|endoftext|>"
+    )
     template = load_template("own", tokenizer=own(other, "{{ bos_token }}" + BRACKETS))
     (example,) = encode_one(talk("hi", "ho"), other, template)
     assert example.input_ids[0] == other.bos_token_id
-    assert [flag for flag, token in zip(example.supervised, example.input_ids) if token == other.eos_token_id] == [False, True]
+    assert [flag for flag, token in zip(example.supervised, example.input_ids) if token == other.eos_token_id] == [
+        False,
+        True,
+    ]
 
 
 def test_a_pad_token_that_is_the_eos_token_changes_nothing(byte_level):
@@ -204,7 +224,9 @@ def test_a_seq2seq_prompt_has_its_own_eos_and_the_answer_has_one(t5_like):
     assert first.target_ids == t5_like("the bird")["input_ids"] and first.target_ids.count(t5_like.eos_token_id) == 1
     assert second.target_ids == t5_like("France")["input_ids"]
     assert spell(t5_like, second.target_ids) == second.supervised_text == "France</s>"
-    assert second.input_ids == encode_prompt(talk("cat", "the bird", "Paris").messages, t5_like, template, kind="seq2seq")
+    assert second.input_ids == encode_prompt(
+        talk("cat", "the bird", "Paris").messages, t5_like, template, kind="seq2seq"
+    )
     assert first.num_supervised_tokens == len(first.target_ids)
 
 
@@ -222,8 +244,13 @@ def test_exactly_max_length_fits_and_one_more_does_not(byte_level):
     length = len(whole.input_ids)
     assert encode_one(record, byte_level, template, max_length=length) == [whole]
     (drop,) = encode_one(record, byte_level, template, max_length=length - 1)
-    assert drop == Drop("r", "data.jsonl:7", "tokenize", "too_long", f"{length} tokens, and train.max_length is {length - 1}.")
-    with pytest.raises(RowError, match=rf"data.jsonl:7: {length} tokens, and train.max_length is {length - 1}. Raise it, or set train.over_length"):
+    assert drop == Drop(
+        "r", "data.jsonl:7", "tokenize", "too_long", f"{length} tokens, and train.max_length is {length - 1}."
+    )
+    with pytest.raises(
+        RowError,
+        match=rf"data.jsonl:7: {length} tokens, and train.max_length is {length - 1}. Raise it, or set train.over_length",
+    ):
         encode_one(record, byte_level, template, max_length=length - 1, over_length="raise")
 
 
@@ -256,7 +283,10 @@ def test_truncating_a_conversation_can_cut_off_whole_turns(byte_level):
 
 
 def test_a_seq2seq_example_is_cut_at_the_answer_and_dropped_for_its_prompt(t5_like):
-    template, record = load_template("plain", tokenizer=t5_like), talk("cat", "once upon a time there was a small bird who could not sing " * 3)
+    template, record = (
+        load_template("plain", tokenizer=t5_like),
+        talk("cat", "once upon a time there was a small bird who could not sing " * 3),
+    )
     (whole,) = encode_one(record, t5_like, template, kind="seq2seq")
     prompt = len(whole.input_ids)
     (cut,) = encode_one(record, t5_like, template, kind="seq2seq", max_length=prompt, over_length="truncate")
@@ -285,13 +315,17 @@ def test_an_answer_with_a_stop_token_inside_is_dropped(byte_level, own):
 
 def test_a_tokenizer_that_does_not_know_the_stop_token_is_refused(byte_level, metaspace):
     template = load_template("plain", tokenizer=metaspace)
-    with pytest.raises(ModelError, match="has no stop token that this tokenizer knows. Load the template with this tokenizer"):
+    with pytest.raises(
+        ModelError, match="has no stop token that this tokenizer knows. Load the template with this tokenizer"
+    ):
         encode_one(talk("a", "b"), byte_level, template)
 
 
 def test_tokens_added_later_are_known(metaspace):
     tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=type(metaspace.backend_tokenizer).from_str(metaspace.backend_tokenizer.to_str()), bos_token="<s>", eos_token="</s>"
+        tokenizer_object=type(metaspace.backend_tokenizer).from_str(metaspace.backend_tokenizer.to_str()),
+        bos_token="<s>",
+        eos_token="</s>",
     )
     template = load_template("plain", tokenizer=tokenizer)
     encode_one(talk("a", "before"), tokenizer, template)

@@ -18,11 +18,15 @@ def print_inspection(path: str, found: dict[str, Any]) -> None:
     console = result_console()
     console.print(Text(path, style="bold"), Text(f" {_size(found)}", style="dim"), soft_wrap=True)
     console.print(_facts(found))
-    console.print(_lengths(found["lengths"]))
+    if found["records"]:
+        console.print()
+        console.print(_lengths(found["lengths"]))
+    console.print()
     for line in _first_dropped(found):
         console.print(line, soft_wrap=True)
     for row in found["rows"]:
         _print_row(console, row)
+        console.print()
     console.print(_judgement(path, found), soft_wrap=True)
 
 
@@ -102,12 +106,13 @@ def _fit(text: str, width: int) -> str:
 def _judgement(path: str, found: dict[str, Any]) -> Text:
     if found["problem"]:
         return Text(found["problem"], style="yellow")
-    answered = found["records"] - found["num_without_answer"] - found["num_empty_answers"]
+    # An answer that only calls a tool has no text, but is learned; what cleaning would drop is not.
+    answered = found["records"] - found["num_without_answer"] - found["would_be_dropped"].get("empty_answer", 0)
     lost = sum(found["dropped"].values())
     if not answered:
         return Text("No record has an answer: good for being tested on by hand or by a judge, not for training.", style="yellow")
     careful = f" {lost:,} of {found['rows_in']:,} rows are lost; see above where and why." if lost else ""
-    return Text(f"Can be trained on: {answered:,} records have an answer.{careful}\nNext: tunesmith init --data {path}")
+    return Text(f"Can be trained on: {answered:,} of {found['records']:,} records have an answer.{careful}\nNext: tunesmith init --data {path}")
 
 
 def _size(found: dict[str, Any]) -> str:

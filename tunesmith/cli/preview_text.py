@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -10,37 +11,53 @@ from rich.text import Text
 
 from tunesmith.cli.console import result_console
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
 OPEN, CLOSE = "⟦", "⟧"
 
 
-def print_preview(shown: dict[str, Any]) -> None:
+def print_preview(shown: dict[str, Any], tokenizer: PreTrainedTokenizerBase) -> None:
     console = result_console()
     for row in shown["rows"]:
-        _print_row(console, row)
+        _print_row(console, row, split_text(row["input_ids"], row["supervised"], tokenizer))
     if shown["rows"]:
         console.print(Text(f"{OPEN}learned{CLOSE}", style="bold green") + Text(" · everything else is only read\n", style="dim"))
     console.print(ledger_table(shown))
     console.print(judgement(shown), soft_wrap=True, markup=False)
 
 
-def _print_row(console: Console, row: dict[str, Any]) -> None:
+def split_text(input_ids: list[int], supervised: list[bool], tokenizer: PreTrainedTokenizerBase) -> list[tuple[str, bool]]:
+    """The text of each run of learned or not learned tokens: what the ids say, not what they were made from.
+
+    Always decoded from the start: some tokenizers lose the space before a text that is decoded alone.
+    """
+    segments, end, told = [], 0, 0
+    for flag, run in groupby(supervised):
+        end += len(list(run))
+        text = tokenizer.decode(input_ids[:end], clean_up_tokenization_spaces=False)
+        segments.append((text[told:], flag))
+        told = len(text)
+    return segments
+
+
+def _print_row(console: Console, row: dict[str, Any], segments: list[tuple[str, bool]]) -> None:
     num_tokens, num_supervised = len(row["input_ids"]), sum(row["supervised"])
     cut = " · truncated" if row["truncated"] else ""
     console.rule(f"{row['id']} · {num_tokens:,} tokens, {num_supervised:,} learned{cut}", align="left", style="dim", characters="─")
-    console.print(marked_text(row["segments"]), soft_wrap=True)
+    console.print(marked_text(segments), soft_wrap=True)
     console.print()
 
 
-def marked_text(segments: list) -> Text:
-    """The text of a rendering; neighboring supervised segments share one pair of marks."""
+def marked_text(segments: list[tuple[str, bool]]) -> Text:
+    """The segments with a pair of marks around each learned one."""
     text = Text()
-    inside = False
     for content, supervised in segments:
-        if supervised != inside:
-            text.append(OPEN if supervised else CLOSE, style="bold green")
-            inside = supervised
-        text.append(content, style="green" if supervised else "")
-    return text.append(CLOSE, style="bold green") if inside else text
+        if supervised:
+            text.append(OPEN, style="bold green").append(content, style="green").append(CLOSE, style="bold green")
+        else:
+            text.append(content)
+    return text
 
 
 def ledger_table(shown: dict[str, Any]) -> Table:

@@ -51,6 +51,8 @@ def evaluate(
         print_json(summary)
         return
     result_console().print(score_table(summary))
+    if summary.get("verdict"):
+        print(summary["verdict"])
     print(f"Answers and scores: {shlex.quote(str(output))}")
 
 
@@ -107,7 +109,7 @@ def runs_table(found: list, folder: Path) -> Any:
     from rich.table import Table
     from rich.text import Text
 
-    colors = {"better": "green", "worse": "red", "running": "cyan", "interrupted": "yellow"}
+    colors = {"better": "green", "worse": "red", "running": "cyan", "trained": "cyan", "interrupted": "yellow"}
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for name in ("run", "state", "model", "method", "metric", "base → tuned", "verdict", "steps", "time"):
         table.add_column(name, justify="right" if name in ("steps", "time") else "left", no_wrap=name in ("state", "method", "steps", "time"))

@@ -59,8 +59,9 @@ def preview(
         print_json(shown)
         return
     from tunesmith.cli.preview_text import print_preview
+    from tunesmith.model.load import load_tokenizer
 
-    print_preview(shown)
+    print_preview(shown, load_tokenizer(loaded.model)[0])
     print(f"Next: tunesmith run {shlex.quote(str(recipe))}")
 
 

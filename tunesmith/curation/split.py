@@ -21,7 +21,7 @@ HELD_OUT = ("test", "validation")
 
 @dataclass(frozen=True)
 class Group:
-    """Positions of records that must stay together; ``key`` is the smallest of their ids, ``task`` that of the first."""
+    """Positions of records that must stay together; ``key`` is the smallest of their ids, ``task`` that record's."""
 
     key: str
     task: str
@@ -73,7 +73,8 @@ def group_records(records: Sequence[Record]) -> list[Group]:
     members: dict[int, list[int]] = defaultdict(list)
     for k in range(len(records)):
         members[find(k)].append(k)
-    return [Group(min(records[k].id for k in ks), records[ks[0]].task, tuple(ks)) for ks in members.values()]
+    first = {root: min((records[k] for k in ks), key=lambda record: (record.id, record.task)) for root, ks in members.items()}
+    return [Group(first[root].id, first[root].task, tuple(ks)) for root, ks in members.items()]
 
 
 def _choose_groups(groups: Sequence[Group], count: int) -> list[Group]:

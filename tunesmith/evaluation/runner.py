@@ -16,7 +16,16 @@ from typing import Any
 
 from tunesmith.errors import DataError
 from tunesmith.evaluation.scorers import score_answers
-from tunesmith.files import Row, file_sha256, read_json, read_jsonl, read_rows, write_json, write_jsonl
+from tunesmith.files import (
+    Row,
+    file_sha256,
+    read_json,
+    read_jsonl,
+    read_rows,
+    refuse_overwriting,
+    write_json,
+    write_jsonl,
+)
 from tunesmith.lm import Completion, LanguageModel, Sampling
 from tunesmith.records import Message, Record, canonical_json
 
@@ -224,10 +233,12 @@ def score_predictions(
 
     Raises:
         DataError: a sample has no prediction, a row fits no sample or two different ones, or a sample has two rows.
+        UsageError: the predictions lie where they would be written over.
     """
     predictions = [_prediction(row) for row in read_rows(predictions_path)]
     joined = _join(predictions, [sample for task in samples.values() for sample in task], str(predictions_path))
     folder = Path(eval_dir) / system
+    refuse_overwriting([predictions_path], folder.glob("*.jsonl"))
     _claim(folder, {"system": system, "identity": file_sha256(predictions_path), "sampling": None})
     found = iter(joined)
     for task, name in task_file_names(samples).items():

@@ -26,9 +26,9 @@ ROUGE_TYPES = ("rouge1", "rouge2", "rougeL")
 SAMPLE_METRICS = ("exact_match", "f1", *ROUGE_TYPES)
 ARTICLES = re.compile(r"\b(a|an|the)\b")
 PUNCTUATION = str.maketrans("", "", string.punctuation)
-# Han, kana, Thai, Lao, Tibetan, Myanmar and Khmer: words are not divided by spaces.
 HAN = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 KANA_TO_KHMER = r"\u3040-\u30ff\u31f0-\u31ff\uff66-\uff9f\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff"
+# Han, kana, Thai, Lao, Tibetan, Myanmar and Khmer: words are not divided by spaces.
 UNSPACED = re.compile(f"[{HAN}{KANA_TO_KHMER}]")
 NOT_CHINESE = re.compile(f"[{KANA_TO_KHMER}]")
 

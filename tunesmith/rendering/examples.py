@@ -25,10 +25,10 @@ BATCH_RECORDS = 512  # how many records are rendered and tokenized at a time
 class Ledger:
     """What became of the records, in numbers.
 
-    ``num_dropped`` counts examples, or whole records that could not be rendered; ``num_truncated`` examples cut at the end, of
-    which ``num_answers_cut`` lost learned tokens; ``num_escaped`` control tokens in the records' own text; ``num_few_shots``
-    examples with fewer worked examples than asked for. ``stop_token_supervised``: every answer that was not cut ends with a
-    stop token that is learned. Lengths are in tokens, prompt and answer together.
+    ``num_dropped`` counts examples, or whole records that could not be rendered; ``num_truncated`` examples cut at
+    the end, of which ``num_answers_cut`` lost learned tokens; ``num_escaped`` control tokens in the records' own
+    text; ``num_few_shots`` examples with fewer worked examples than asked for. ``stop_token_supervised``: every
+    answer that was not cut ends with a stop token that is learned. Lengths are in tokens, prompt and answer together.
     """
 
     num_records: int = 0
@@ -116,6 +116,7 @@ def _refuse_when_nothing_is_learned(ledger: Ledger) -> None:
         reasons = ", ".join(f"{reason} {count}" for reason, count in ledger.dropped.items())
         raise TrainingError(
             f"nothing supervised: none of the {ledger.num_records} records gives a token to learn ({reasons}). "
-            "Look at them with `tunesmith preview`; too_long and prompt_too_long go away with a larger train.max_length, "
+            "Look at them with `tunesmith preview`; too_long and prompt_too_long go away with a larger "
+            "train.max_length, "
             "reasons that begin with template_ with another template.name."
         )

@@ -16,7 +16,8 @@ from tunesmith.rendering.render import has_usual_order
 class ShotPool:
     """Records to choose examples from, in an order that depends on their content alone.
 
-    Records that make no example are left out: without an answer at the end, with tools, or in an unusual order of roles.
+    Records that make no example are left out: without an answer at the end, with tools, or in an unusual order of
+    roles.
     """
 
     records: tuple[Record, ...]
@@ -25,7 +26,11 @@ class ShotPool:
     def of(cls, records: Sequence[Record] | ShotPool) -> ShotPool:
         if isinstance(records, ShotPool):
             return records
-        unique = {record.content_sha256: record for record in sorted(records, key=lambda record: record.id) if _makes_an_example(record)}
+        unique = {
+            record.content_sha256: record
+            for record in sorted(records, key=lambda record: record.id)
+            if _makes_an_example(record)
+        }
         return cls(tuple(unique[key] for key in sorted(unique)))
 
     @cached_property
@@ -44,9 +49,10 @@ class ShotPool:
 def choose_shots(record: Record, pool: Sequence[Record] | ShotPool, k: int, *, seed: int) -> tuple[Record, ...]:
     """Up to ``k`` examples from the pool for this record: of the same task first, then of any.
 
-    Never the record itself, a record it was derived from or that was derived from the same one, one that asks the same in any of
-    its turns (white space and case aside), or one whose question is the other's already. A pure function of seed, the record's id
-    and the content of the pool; fewer than ``k`` where the pool has no more. Make a `ShotPool` once to choose for many records.
+    Never the record itself, a record it was derived from or that was derived from the same one, one that asks the
+    same in any of its turns (white space and case aside), or one whose question is the other's already. A pure
+    function of seed, the record's id and the content of the pool; fewer than ``k`` where the pool has no more. Make a
+    `ShotPool` once to choose for many records.
     """
     pool = ShotPool.of(pool)
     taken, shots = set(asked(record)), []
@@ -62,7 +68,9 @@ def choose_shots(record: Record, pool: Sequence[Record] | ShotPool, k: int, *, s
 
 def asked(record: Record) -> frozenset[str]:
     """Every user message of the record, without differences of case and white space."""
-    return frozenset(" ".join(message.content.casefold().split()) for message in record.messages if message.role == "user")
+    return frozenset(
+        " ".join(message.content.casefold().split()) for message in record.messages if message.role == "user"
+    )
 
 
 def _shuffled(record: Record, pool: ShotPool, seed: int) -> Iterator[Record]:
@@ -83,11 +91,17 @@ def _drawn(candidates: Sequence[Record], chance: random.Random) -> Iterator[Reco
 
 
 def _makes_an_example(record: Record) -> bool:
-    return bool(record.answer) and record.messages[-1].role == "assistant" and not record.tools and has_usual_order(record.messages) and not any(
-        message.role == "tool" for message in record.messages
+    return (
+        bool(record.answer)
+        and record.messages[-1].role == "assistant"
+        and not record.tools
+        and has_usual_order(record.messages)
+        and not any(message.role == "tool" for message in record.messages)
     )
 
 
 def _is_related(record: Record, candidate: Record) -> bool:
     family = {record.id, *record.parents}
-    return not family.isdisjoint({candidate.id, *candidate.parents}) or record.content_sha256 == candidate.content_sha256
+    return (
+        not family.isdisjoint({candidate.id, *candidate.parents}) or record.content_sha256 == candidate.content_sha256
+    )

@@ -1,17 +1,18 @@
 """The only way from a record to text: segments that are learned and segments that are only read.
 
-What is learned is decided here, while rendering, never by looking for marker strings afterwards. For the assistant's turn ``i``
+What is learned is decided here, while rendering, never by looking for marker strings afterwards. For the assistant's
+turn ``i``
 
     prefix_i = template(messages before i, with the generation prompt)      what the model sees when it is asked
     turn_i   = template(messages up to and with i)
 
-and what is learned is ``turn_i`` from the end of ``prefix_i`` to the end of the stop token. Where the text of the whole
-conversation begins with every ``turn_i``, one `Rendering` holds all turns. Where it does not, because a template treats the last
-turn differently (Qwen3 strips the reasoning of earlier turns), each turn is rendered by itself as the last one, which is how it
-is seen at inference.
+and what is learned is ``turn_i`` from the end of ``prefix_i`` to the end of the stop token. Where the text of the
+whole conversation begins with every ``turn_i``, one `Rendering` holds all turns. Where it does not, because a
+template treats the last turn differently (Qwen3 strips the reasoning of earlier turns), each turn is rendered by
+itself as the last one, which is how it is seen at inference.
 
-A segment is also the unit of tokenization: the answers of earlier turns are segments of their own in a prompt as well, so that
-a prompt has the same ids in training and at inference.
+A segment is also the unit of tokenization: the answers of earlier turns are segments of their own in a prompt as
+well, so that a prompt has the same ids in training and at inference.
 
 What a template has no place for is written into the text of the messages, so that nothing is lost:
 
@@ -36,7 +37,10 @@ from tunesmith.records import Message, Record
 from tunesmith.rendering.sandbox import Job, Refusal
 from tunesmith.rendering.templates import ChatTemplate
 
-TOOLS_SENTENCE = 'You may call these tools. To call one, answer with a JSON object with its "name" and "arguments", one call per line:'
+TOOLS_SENTENCE = (
+    "You may call these tools. To call one, answer with a JSON object with its "
+    '"name" and "arguments", one call per line:'
+)
 
 
 @dataclass(frozen=True)
@@ -78,13 +82,14 @@ class Rendering:
 def render(
     record: Record, template: ChatTemplate, *, shots: Sequence[Record] = (), per_turn: bool = False
 ) -> list[Rendering]:
-    """The texts one record is trained on: one, or one per assistant turn (``per_turn``, or where the template needs it).
+    """The texts one record is trained on: one, or one per assistant turn (``per_turn``, or where it must be so).
 
     ``shots`` become earlier turns, which are read but not learned.
 
     Raises:
-        RowError: the template cannot show this conversation (``wrong_role_order``, ``template_refused``), would lose a part
-            of it (``template_drops_content``), or shows an answer otherwise than it asks for it (``template_rewrites_turns``).
+        RowError: the template cannot show this conversation (``wrong_role_order``, ``template_refused``), would lose
+            a part of it (``template_drops_content``), or shows an answer otherwise than it asks for it
+            (``template_rewrites_turns``).
     """
     (result,) = render_all([record], template, shots=[shots], per_turn=per_turn)
     if isinstance(result, RowError):
@@ -93,9 +98,13 @@ def render(
 
 
 def render_all(
-    records: Sequence[Record], template: ChatTemplate, *, shots: Sequence[Sequence[Record]] | None = None, per_turn: bool = False
+    records: Sequence[Record],
+    template: ChatTemplate,
+    *,
+    shots: Sequence[Sequence[Record]] | None = None,
+    per_turn: bool = False,
 ) -> list[list[Rendering] | RowError]:
-    """`render` for many records at once, errors in their place: a template outside our own costs one round trip per batch."""
+    """`render` for many records at once, errors in their place; a foreign template costs one round trip per batch."""
     shots = [()] * len(records) if shots is None else shots
     prepared = [_or_error(record, _prepare, record, template, given) for record, given in zip(records, shots)]
     texts = iter(template.texts([one.job() for one in prepared if not isinstance(one, RowError)]))
@@ -126,7 +135,9 @@ def render_prompts(
     """The prompts of many conversations, in segments cut where the same conversation would be cut in training."""
     tools = [()] * len(conversations) if tools is None else tools
     shots = [()] * len(conversations) if shots is None else shots
-    records = [Record(id="", messages=tuple(messages), tools=tuple(given)) for messages, given in zip(conversations, tools)]
+    records = [
+        Record(id="", messages=tuple(messages), tools=tuple(given)) for messages, given in zip(conversations, tools)
+    ]
     prepared = [_prepare(record, template, given) for record, given in zip(records, shots)]
     return [
         _prompt_segments(record, template, one, answers)
@@ -184,7 +195,7 @@ def _wrapped(tool: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class Defuser:
-    """Puts a space into every control token that stands in somebody's text, everywhere in the same way, and counts them."""
+    """Puts a space into every control token in somebody's text, everywhere in the same way, and counts them."""
 
     def __init__(self, control_tokens: tuple[str, ...]) -> None:
         self.pattern = _control_pattern(control_tokens)
@@ -229,7 +240,10 @@ def _fold_system(messages: Sequence[Message]) -> list[Message]:
     if not messages or messages[0].role != "system":
         return list(messages)
     if len(messages) < 2 or messages[1].role != "user":
-        raise RowError("wrong_role_order", "the template has no place for a system message, and no user message follows it to take it in.")
+        raise RowError(
+            "wrong_role_order",
+            "the template has no place for a system message, and no user message follows it to take it in.",
+        )
     text = "\n\n".join(part for part in (messages[0].content, messages[1].content) if part)
     return [replace(messages[1], content=text), *messages[2:]]
 
@@ -237,11 +251,12 @@ def _fold_system(messages: Sequence[Message]) -> list[Message]:
 def _fold_tools(messages: Sequence[Message], template: ChatTemplate) -> list[Message]:
     """Reasoning, tool calls and tool results written as text, where the template has no place for them."""
     folded: list[Message] = []
-    result_before = False
+    calls_are_text, result_before = "tool_calls" not in template.abilities, False
     for message in messages:
         if message.role == "assistant":
-            message = _fold_answer(message, template)
-        is_result = message.role == "tool" and "tool_calls" not in template.abilities
+            calls_are_text = not _has_place_for_calls(message, template)
+            message = _fold_answer(message, template, calls_are_text)
+        is_result = message.role == "tool" and calls_are_text
         if is_result:
             message = Message("user", (f"{message.name}:\n" if message.name else "") + message.content)
         if message.role == "user" and folded and folded[-1].role == "user" and (is_result or result_before):
@@ -251,16 +266,25 @@ def _fold_tools(messages: Sequence[Message], template: ChatTemplate) -> list[Mes
     return folded
 
 
-def _fold_answer(message: Message, template: ChatTemplate) -> Message:
-    content, calls = message.content, ()
-    if message.tool_calls and "tool_calls" not in template.abilities:
+def _has_place_for_calls(message: Message, template: ChatTemplate) -> bool:
+    """Whether the template shows the calls of this turn: some know only one call, some forget the text beside it."""
+    needed = {"tool_calls"}
+    needed |= {"several_calls"} if len(message.tool_calls) > 1 else set()
+    has_text = message.content or (message.reasoning and "reasoning" not in template.abilities)
+    needed |= {"calls_with_text"} if message.tool_calls and has_text else set()
+    return needed <= template.abilities
+
+
+def _fold_answer(message: Message, template: ChatTemplate, calls_are_text: bool) -> Message:
+    if message.tool_calls and calls_are_text:
         lines = [json.dumps(_call(call), ensure_ascii=False) for call in message.tool_calls]
-        content = "\n".join([content, *lines] if content else lines)
-    else:
-        calls = message.tool_calls
+        message = replace(
+            message, content="\n".join([message.content, *lines] if message.content else lines), tool_calls=()
+        )
     if message.reasoning and "reasoning" not in template.abilities:
-        return replace(message, content=f"<think>\n{message.reasoning}\n</think>\n\n{content}", reasoning="", tool_calls=calls)
-    return replace(message, content=content, tool_calls=calls)
+        content = f"<think>\n{message.reasoning}\n</think>\n\n{message.content}"
+        message = replace(message, content=content, reasoning="")
+    return message
 
 
 def _call(call: Mapping[str, Any]) -> dict[str, Any]:
@@ -283,12 +307,17 @@ def _to_dicts(messages: Sequence[Message]) -> list[dict[str, Any]]:
     for message in messages:
         row: dict[str, Any] = {"role": message.role, "content": message.content}
         if message.reasoning:
-            row |= {"reasoning_content": message.reasoning, "thinking": message.reasoning, "reasoning": message.reasoning}
+            row |= {
+                "reasoning_content": message.reasoning,
+                "thinking": message.reasoning,
+                "reasoning": message.reasoning,
+            }
         if message.tool_calls:
             open_calls = [f"call{number + i:05d}" for i in range(len(message.tool_calls))]
             number += len(open_calls)
             row["tool_calls"] = [
-                {"id": name, "type": "function", "function": _call(call)} for name, call in zip(open_calls, message.tool_calls)
+                {"id": name, "type": "function", "function": _call(call)}
+                for name, call in zip(open_calls, message.tool_calls)
             ]
         if message.name:
             row["name"] = message.name
@@ -326,12 +355,19 @@ def _assemble(
     _check_messages(template, prepared, full)
     if turns and (per_turn or len(_tiles(full, turns)) < len(turns)):
         texts = [
-            (*_cut(turn.prompt, turns[:i], learned=False), Segment(turn.answer, True), Segment(turn.text[turn.end :], False))
+            (
+                *_cut(turn.prompt, turns[:i], learned=False),
+                Segment(turn.answer, True),
+                Segment(turn.text[turn.end :], False),
+            )
             for i, turn in enumerate(turns)
         ]
     else:
         texts = [_cut(full, turns, learned=True)]
-    return [Rendering(record.id, tuple(s for s in segments if s.text), prepared.num_escaped, record.task, record.source) for segments in texts]
+    return [
+        Rendering(record.id, tuple(s for s in segments if s.text), prepared.num_escaped, record.task, record.source)
+        for segments in texts
+    ]
 
 
 def _prompt_segments(
@@ -369,7 +405,9 @@ def _turn(template: ChatTemplate, prefix: str, text: str) -> Turn | None:
 
 def _no_turn(template: ChatTemplate, prefix: str, text: str) -> RowError:
     if text.startswith(prefix):
-        return RowError("no_stop_token", f"template `{template.name}` does not end this assistant turn with a stop token.")
+        return RowError(
+            "no_stop_token", f"template `{template.name}` does not end this assistant turn with a stop token."
+        )
     return RowError(
         "template_rewrites_turns",
         f"template `{template.name}` asks for the answer with another text than it puts before the finished answer, "
@@ -378,7 +416,7 @@ def _no_turn(template: ChatTemplate, prefix: str, text: str) -> RowError:
 
 
 def _tiles(text: str, turns: Sequence[Turn]) -> list[Turn]:
-    """The turns that stand in the text as they stood when they were the last; the others are part of what surrounds them."""
+    """The turns that stand in the text as they did when they were the last; others belong to what surrounds them."""
     tiles, position = [], 0
     for turn in turns:
         if turn.start >= position and text.startswith(turn.text[: turn.end]):
@@ -398,7 +436,9 @@ def _cut(text: str, turns: Sequence[Turn], *, learned: bool) -> tuple[Segment, .
 
 def _refused(record: Record, template: ChatTemplate, refusal: Refusal) -> RowError:
     if not has_usual_order(record.messages):
-        return RowError("wrong_role_order", f"template `{template.name}` does not take these roles: {_roles(record.messages)}.")
+        return RowError(
+            "wrong_role_order", f"template `{template.name}` does not take these roles: {_roles(record.messages)}."
+        )
     texts = [text for message in record.messages for text in (message.content, message.reasoning, message.name)]
     told = "" if any(text and text in refusal.message for text in texts) else f": {refusal.message}"
     return RowError("template_refused", f"template `{template.name}` does not take this conversation{told}.")
@@ -410,7 +450,7 @@ def _roles(messages: Sequence[Message]) -> str:
 
 
 def has_usual_order(messages: Sequence[Message]) -> bool:
-    """Whether an optional system message is followed by user and assistant in turn, with tool results after an assistant."""
+    """Whether roles are: a system message or none, then user and assistant in turn, tool results after an assistant."""
     roles = "".join(message.role[0] for message in messages)
     return re.fullmatch(r"s?(ua(t+a)*)*(u(at+)*)?", roles) is not None and "u" in roles
 
@@ -427,7 +467,9 @@ def _check_messages(template: ChatTemplate, prepared: Prepared, full: str) -> No
         content = message["content"]
         quoted = message["role"] == "tool" and _holds(full, json.dumps(content, ensure_ascii=False)[1:-1])
         if message["role"] != "assistant" and not quoted and not _holds(full, content):
-            raise RowError("template_drops_content", f"template `{template.name}` leaves out a {message['role']} message.")
+            raise RowError(
+                "template_drops_content", f"template `{template.name}` leaves out a {message['role']} message."
+            )
 
 
 def _holds(text: str, part: str) -> bool:

@@ -1,8 +1,9 @@
 """Renders a Jinja chat template: ours in this process, anybody else's in a worker that cannot hurt it.
 
-A template that comes with a model is a program (CVE-2024-34359, CVE-2026-5760). Jinja's sandbox stops it from reaching Python;
-it does not stop ``'a' * 10**8`` or a loop without end. So it runs in a small process with a limit on processor time, memory,
-output and open files (`sandbox_worker`), which is started at the first use, answers JSON lines and ends with this process.
+A template that comes with a model is a program (CVE-2024-34359, CVE-2026-5760). Jinja's sandbox stops it from
+reaching Python; it does not stop ``'a' * 10**8`` or a loop without end. So it runs in a small process with a limit on
+processor time, memory, output and open files (`sandbox_worker`), which is started at the first use, answers JSON
+lines and ends with this process.
 """
 
 from __future__ import annotations
@@ -68,7 +69,10 @@ def _text_or_refusal(name: str, item: str | dict[str, str]) -> str | Refusal:
     if isinstance(item, str):
         return item
     if item["kind"] == "syntax":
-        raise ModelError(f"template `{name}` does not compile: {_one_line(item['message'])}. Correct it, or set template.name to a built-in one.")
+        raise ModelError(
+            f"template `{name}` does not compile: {_one_line(item['message'])}. Correct it, or set "
+            "template.name to a built-in one."
+        )
     if item["kind"] in sandbox_worker.FATAL:
         raise _unusable(name, item["message"])
     return Refusal(item["kind"], _one_line(item["message"]))
@@ -80,7 +84,8 @@ def _one_line(message: str) -> str:
 
 def _unusable(name: str, why: str) -> ModelError:
     return ModelError(
-        f"template `{name}` was stopped: {_one_line(why)}. A chat template has no need of that: do not trust where it comes from; "
+        f"template `{name}` was stopped: {_one_line(why)}. A chat template has no need of that: do not trust "
+        "where it comes from; "
         "set template.name to chatml, alpaca or plain."
     )
 
@@ -105,7 +110,12 @@ class Worker:
         command = [sys.executable, "-I", sandbox_worker.__file__]
         self.pid_of_owner = os.getpid()
         self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0, start_new_session=True
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            bufsize=0,
+            start_new_session=True,
         )
         self.buffer = bytearray()
 
@@ -149,7 +159,11 @@ class Worker:
             return f"no answer within {WALL_SECONDS:.0f} s"
         status = self.process.wait()
         self.close()
-        return "it takes too much processor time" if status == -signal.SIGPROF else f"it ended its process (status {status})"
+        return (
+            "it takes too much processor time"
+            if status == -signal.SIGPROF
+            else f"it ended its process (status {status})"
+        )
 
     def close(self) -> None:
         self.process.kill()

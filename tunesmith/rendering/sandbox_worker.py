@@ -1,8 +1,8 @@
 """The Jinja environment chat templates run in, and the program that runs untrusted ones inside limits.
 
-Imports nothing but the standard library and Jinja, so that the program starts in a tenth of a second. The environment gives
-the same text as `transformers` does: trimmed blocks, loop controls, ``raise_exception``, ``strftime_now``, a ``tojson`` that
-leaves HTML characters alone, and ``{% generation %}`` blocks, which mean nothing here.
+Imports nothing but the standard library and Jinja, so that the program starts in a tenth of a second. The environment
+gives the same text as `transformers` does: trimmed blocks, loop controls, ``raise_exception``, ``strftime_now``, a
+``tojson`` that leaves HTML characters alone, and ``{% generation %}`` blocks, which mean nothing here.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class OutputTooLong(Exception):
 
 
 class GenerationBlock(Extension):
-    """``{% generation %}`` … ``{% endgeneration %}``: marks supervised text elsewhere; here its content is just written."""
+    """``{% generation %}`` … ``{% endgeneration %}``: marks learned text elsewhere; here it is just written."""
 
     tags = {"generation"}
 
@@ -90,10 +90,11 @@ def compile_template(source: str) -> jinja2.Template:
 def render_job(
     source: str, variables: Mapping[str, Any], job: Mapping[str, Any], most: float = float("inf")
 ) -> list[str | dict[str, str]]:
-    """One text of at most so many characters per cut of a conversation: ``[number of messages, with generation prompt]``.
+    """One text of at most so many characters per cut: ``[number of messages, with generation prompt]``.
 
-    Where the template does not give a text, ``{"kind", "message"}`` says why: ``refused`` (it called ``raise_exception``),
-    ``failed`` (it cannot handle the conversation), or ``syntax``, ``security``, ``limit`` (nobody should use it: no further cuts).
+    Where the template does not give a text, ``{"kind", "message"}`` says why: ``refused`` (it called
+    ``raise_exception``), ``failed`` (it cannot handle the conversation), or ``syntax``, ``security``, ``limit``
+    (nobody should use it: no further cuts).
     """
     texts: list[str | dict[str, str]] = []
     for cut in job["cuts"]:
@@ -103,11 +104,15 @@ def render_job(
     return texts
 
 
-def _render_cut(source: str, variables: Mapping, job: Mapping, cut: tuple[int, bool], most: float) -> str | dict[str, str]:
+def _render_cut(
+    source: str, variables: Mapping, job: Mapping, cut: tuple[int, bool], most: float
+) -> str | dict[str, str]:
     end, add_generation_prompt = cut
     values = {"messages": job["messages"][:end], "tools": job["tools"], "documents": None}
     try:
-        pieces = compile_template(source).generate(**{**values, "add_generation_prompt": add_generation_prompt, **variables})
+        pieces = compile_template(source).generate(
+            **{**values, "add_generation_prompt": add_generation_prompt, **variables}
+        )
         return _join_up_to(pieces, most)
     except SecurityError as error:
         return {"kind": "security", "message": str(error)}
@@ -133,8 +138,12 @@ def _join_up_to(pieces: Iterable[str], most: float) -> str:
 
 def _limit_process() -> int:
     """No new file, no bytes into files, no core dump; gives the address space in use, in bytes."""
-    time.tzset()  # whatever Python opens late (the time zone, codecs of string literals) must be opened before the limit
-    for source in (r"{{ 'a\n' | tojson }}{{ strftime_now('%c') }}{% for i in range(2) %}{{ loop.index }}{% endfor %}", "{{ a.b.c }}", "{% if"):
+    time.tzset()  # what Python opens late (the time zone, codecs of string literals) must be opened before the limit
+    for source in (
+        r"{{ 'a\n' | tojson }}{{ strftime_now('%c') }}{% for i in range(2) %}{{ loop.index }}{% endfor %}",
+        "{{ a.b.c }}",
+        "{% if",
+    ):
         render_job(source, {}, {"messages": [], "tools": None, "cuts": [(0, False)]})
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
@@ -149,8 +158,9 @@ def _limit_process() -> int:
 def serve() -> None:
     """Answer requests, one JSON line each, until standard input ends: one line per job, in order.
 
-    Processor time is limited by a profiling timer whose signal keeps its default action: the kernel ends the process even in
-    the middle of ``10**10**8``, and a busy machine does not make an honest template look slow, as wall-clock time would.
+    Processor time is limited by a profiling timer whose signal keeps its default action: the kernel ends the process
+    even in the middle of ``10**10**8``, and a busy machine does not make an honest template look slow, as wall-clock
+    time would.
     """
     sys.setrecursionlimit(600)
     used = _limit_process()

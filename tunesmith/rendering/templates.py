@@ -1,8 +1,8 @@
 """Chat templates: what turns a conversation into text, found by name and tried out before anything is trained on it.
 
-A template is a Hugging Face chat template: Jinja over ``messages``, ``tools``, ``add_generation_prompt`` and the tokenizer's
-special tokens. The built-in ones are written out in full (`ChatTemplate.source`), so that the ``chat_template.jinja`` saved with
-a model gives the same text through plain ``transformers``.
+A template is a Hugging Face chat template: Jinja over ``messages``, ``tools``, ``add_generation_prompt`` and the
+tokenizer's special tokens. The built-in ones are written out in full (`ChatTemplate.source`), so that the
+``chat_template.jinja`` saved with a model gives the same text through plain ``transformers``.
 
 Loading renders a few short conversations and refuses a template that training could not use: one that does not end the
 assistant's turn with a stop token teaches a model never to stop.
@@ -39,9 +39,10 @@ class ChatTemplate:
         variables: the tokenizer's special tokens, by the names templates know (``bos_token`` …).
         stop_tokens: texts of the special tokens that end an assistant's turn.
         stop_strings: how the next turn would begin, for a base model that does not stop by itself.
-        control_tokens: texts that mean something to the tokenizer; inside a message they are written with a space in them.
-        abilities: what the template has a place for: ``system``, ``tools``, ``tool_calls`` (and their results), ``reasoning``.
-            What it has no place for is written into the text of the messages.
+        control_tokens: texts that mean something to the tokenizer; inside a message they get a space.
+        abilities: what the template has a place for: ``system``, ``tools``, ``tool_calls`` (and their results),
+            ``several_calls`` and ``calls_with_text`` in one turn, ``reasoning``. What it has no place for is written
+            into the text of the messages.
         trusted: ours, so it is rendered in this process.
     """
 
@@ -70,21 +71,27 @@ class ChatTemplate:
 def load_template(
     name: str, *, tokenizer: PreTrainedTokenizerBase | None = None, folder: str | Path | None = None
 ) -> ChatTemplate:
-    """The template called ``auto``, ``own``, ``chatml``, ``alpaca``, ``plain``, or lying at a path, ready for this tokenizer.
+    """The template of this name (``auto``, ``own``, ``chatml``, ``alpaca``, ``plain``) or path, for this tokenizer.
 
-    ``auto`` is the model's own (the tokenizer's, or ``chat_template.jinja`` in ``folder``) where it has one, else ``plain``.
+    ``auto`` is the model's own (the tokenizer's, or ``chat_template.jinja`` in ``folder``) where it has one, else
+    ``plain``.
 
     Raises:
         ModelError: there is no such template, it does not compile, it cannot render a question and an answer, or the
             assistant's turn does not end with a stop token.
     """
     if tokenizer is None:
-        raise ModelError(f"template `{name}` needs a tokenizer, for the token that ends an answer. Put tokenizer.json beside the model.")
+        raise ModelError(
+            f"template `{name}` needs a tokenizer, for the token that ends an answer. Put tokenizer.json beside "
+            "the model."
+        )
     if getattr(tokenizer, "backend_tokenizer", None) is None:
         raise ModelError(f"{type(tokenizer).__name__} is not a fast tokenizer. Put a tokenizer.json beside the model.")
     own = _own_source(tokenizer, folder) if name in ("auto", "own") else None
     if own is None and name == "own":
-        raise ModelError(f"the model has no chat template of its own. {HOW_TO_CHANGE.capitalize()}, or to a .jinja file.")
+        raise ModelError(
+            f"the model has no chat template of its own. {HOW_TO_CHANGE.capitalize()}, or to a .jinja file."
+        )
     if own is not None:
         return _load_own(own, tokenizer)
     if name == "auto" or name in BUILT_IN:
@@ -115,11 +122,14 @@ def _read_file(path: str | Path) -> str:
     try:
         return Path(path).read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise ModelError(f"{path}: a template must be UTF-8 text, byte {error.start} is not. Save the file as UTF-8.") from None
+        raise ModelError(
+            f"{path}: a template must be UTF-8 text, byte {error.start} is not. Save the file as UTF-8."
+        ) from None
     except OSError as error:
         hint = did_you_mean(str(path), ("auto", "own", *BUILT_IN))
         raise ModelError(
-            f"template.name: no template `{path}` ({error.strerror}).{hint} It is auto, own, chatml, alpaca, plain, or the path of a .jinja file."
+            f"template.name: no template `{path}` ({error.strerror}).{hint} It is auto, own, chatml, alpaca, "
+            "plain, or the path of a .jinja file."
         ) from None
 
 
@@ -142,7 +152,12 @@ def _built_in(name: str, tokenizer: PreTrainedTokenizerBase) -> ChatTemplate:
     source = f"{{#- Tunesmith's built-in template {name} #}}\n{constants}\n{_built_in_text(name)}"
     control_tokens = (*_control_tokens(tokenizer), *MARKERS[name])
     return ChatTemplate(
-        name, source, variables, stop_strings=STOP_STRINGS[name], control_tokens=tuple(dict.fromkeys(control_tokens)), trusted=True
+        name,
+        source,
+        variables,
+        stop_strings=STOP_STRINGS[name],
+        control_tokens=tuple(dict.fromkeys(control_tokens)),
+        trusted=True,
     )
 
 
@@ -179,11 +194,18 @@ def _adds_bos(tokenizer: PreTrainedTokenizerBase) -> bool:
 
 # Trying out. Words that no template contains and that no filter for case or spaces changes.
 ASKED, ANSWERED, SYSTEM, THOUGHT = "zqask", "zqanswer", "zqsystem", "zqthought"
-TOOL, ARGUMENT, RESULT = "zqtool", "zqargument", "zqresult"
+TOOL, SECOND_TOOL, ARGUMENT, RESULT = "zqtool", "zqsecond", "zqargument", "zqresult"
 _USER = {"role": "user", "content": ASKED}
 _ASSISTANT = {"role": "assistant", "content": ANSWERED}
 _CALL = {"id": "call00000", "type": "function", "function": {"name": TOOL, "arguments": {"word": ARGUMENT}}}
+_SECOND_CALL = {
+    "id": "call00001",
+    "type": "function",
+    "function": {"name": SECOND_TOOL, "arguments": {"word": ARGUMENT}},
+}
 _CALLING = {"role": "assistant", "content": "", "tool_calls": [_CALL]}
+_CALLING_TWICE = {**_CALLING, "tool_calls": [_CALL, _SECOND_CALL]}
+_CALLING_WITH_TEXT = {**_CALLING, "content": ANSWERED}
 _RESULT = {"role": "tool", "content": RESULT, "name": TOOL, "tool_call_id": "call00000"}
 _THINKING = {**_ASSISTANT, "reasoning_content": THOUGHT, "thinking": THOUGHT, "reasoning": THOUGHT}
 _SCHEMA = {"type": "object", "properties": {"word": {"type": "string", "description": ARGUMENT}}, "required": ["word"]}
@@ -193,17 +215,26 @@ PROBES = {
     "system": Job([{"role": "system", "content": SYSTEM}, _USER, _ASSISTANT], None, ((2, True), (3, False))),
     "tools": Job([_USER], [_TOOL], ((1, True),)),
     "tool_calls": Job([_USER, _CALLING, _RESULT, _ASSISTANT], [_TOOL], ((1, True), (2, False), (3, True), (4, False))),
+    "several_calls": Job([_USER, _CALLING_TWICE], [_TOOL], ((2, False),)),
+    "calls_with_text": Job([_USER, _CALLING_WITH_TEXT], [_TOOL], ((2, False),)),
     "reasoning": Job([_USER, _THINKING], None, ((2, False),)),
 }
-NEEDED = {"system": (SYSTEM, ASKED), "tools": (TOOL, ARGUMENT, RESULT), "tool_calls": (TOOL, ARGUMENT, RESULT), "reasoning": (THOUGHT, ANSWERED)}
+NEEDED = {
+    "system": (SYSTEM, ASKED),
+    "tools": (TOOL, ARGUMENT, RESULT),
+    "tool_calls": (TOOL, ARGUMENT, RESULT),
+    "several_calls": (TOOL, SECOND_TOOL),
+    "calls_with_text": (TOOL, ANSWERED),
+    "reasoning": (THOUGHT, ANSWERED),
+}
 
 
 def _try_out(template: ChatTemplate, tokenizer: PreTrainedTokenizerBase) -> ChatTemplate:
-    """The template with its stop tokens and abilities, learned from what it makes of five short conversations."""
+    """The template with its stop tokens and abilities, learned from what it makes of a few short conversations."""
     texts = dict(zip(PROBES, template.texts(list(PROBES.values()))))
     asked, prompt, full = _plain_texts(template, texts["plain"])
     if _adds_bos(tokenizer) and not full.startswith(tokenizer.bos_token):
-        # As the tokenizer alone would begin the text, and as the model was pre-trained; trim_blocks removes the newline.
+        # As the tokenizer alone would begin the text and as the model was pre-trained; trim_blocks removes the newline.
         source = "{{ bos_token }}{# The tokenizer begins every text with it. #}\n" + template.source
         return _try_out(replace(template, source=source), tokenizer)
     _check_generation_prompt(template, asked, prompt, full)
@@ -218,17 +249,23 @@ def _try_out(template: ChatTemplate, tokenizer: PreTrainedTokenizerBase) -> Chat
 def _plain_texts(template: ChatTemplate, texts: Sequence[str | Refusal]) -> Sequence[str]:
     failed = next((text for text in texts if isinstance(text, Refusal)), None)
     if failed is not None:
-        raise ModelError(f"template `{template.name}` cannot render a question and an answer: {failed.message}. Correct it, or {HOW_TO_CHANGE}.")
+        raise ModelError(
+            f"template `{template.name}` cannot render a question and an answer: {failed.message}. Correct it, "
+            f"or {HOW_TO_CHANGE}."
+        )
     if ASKED not in texts[1] or ANSWERED not in texts[2]:
-        raise ModelError(f"template `{template.name}` leaves out the content of the messages. Correct it, or {HOW_TO_CHANGE}.")
+        raise ModelError(
+            f"template `{template.name}` leaves out the content of the messages. Correct it, or {HOW_TO_CHANGE}."
+        )
     return texts
 
 
 def _check_generation_prompt(template: ChatTemplate, asked: str, prompt: str, full: str) -> None:
-    """Refuses a template that writes a header before the answer and no such header when the answer is to be generated."""
+    """Refuses a template that writes a header before an answer, but not when the answer is to be generated."""
     if asked == prompt and full.startswith(prompt) and full[len(prompt) : full.index(ANSWERED)].strip():
         raise ModelError(
-            f"template `{template.name}` ignores add_generation_prompt, so a model would have to write the header of its own turn. "
+            f"template `{template.name}` ignores add_generation_prompt, so a model would have to write the "
+            "header of its own turn. "
             "End the template with {% if add_generation_prompt %} and that header, or " + f"{HOW_TO_CHANGE}."
         )
 
@@ -239,7 +276,8 @@ def _stop_tokens(template: ChatTemplate, tokenizer: PreTrainedTokenizerBase, ful
     found = sorted((tail.index(token), -len(token), token) for token in _control_tokens(tokenizer) if token in tail)
     if not found:
         raise ModelError(
-            f"template `{template.name}` does not end the assistant's turn with a stop token, so a model trained with it would never stop. "
+            f"template `{template.name}` does not end the assistant's turn with a stop token, so a model "
+            "trained with it would never stop. "
             "Write {{ eos_token }} after the assistant's content, or " + f"{HOW_TO_CHANGE}."
         )
     return tuple(dict.fromkeys(token for token in (found[0][2], template.eos_token) if token))

@@ -3,13 +3,14 @@
 Every segment is tokenized by itself, so that the ids of a prompt are the beginning of the ids of prompt and answer by
 construction: no merge can reach across the seam. Two things need care there:
 
-* SentencePiece-like tokenizers put a space in front of what they believe is the beginning of a text. A segment that goes on after
-  other text is tokenized by a copy of the tokenizer that does not.
-* What follows a special (or otherwise added) token is tokenized behind that token, exactly as plain ``transformers`` tokenizes the whole text, which
-  it splits at special tokens first.
+* SentencePiece-like tokenizers put a space in front of what they believe is the beginning of a text. A segment that
+  goes on after other text is tokenized by a copy of the tokenizer that does not.
+* What follows a special (or otherwise added) token is tokenized behind that token, exactly as plain ``transformers``
+  tokenizes the whole text, which it splits at such tokens first.
 
-The beginning-of-text token comes from the template, never from the tokenizer, so there is one or none. An encoder-decoder reads
-its prompt as it was pre-trained to: with whatever its tokenizer puts around a text (T5: ``</s>`` at the end).
+The beginning-of-text token comes from the template, never from the tokenizer, so there is one or none. An
+encoder-decoder reads its prompt as it was pre-trained to: with whatever its tokenizer puts around a text (T5:
+``</s>`` at the end).
 """
 
 from __future__ import annotations
@@ -81,8 +82,8 @@ def encode(
 ) -> list[Encoded | Drop]:
     """One example, or the reason why there is none, per rendering.
 
-    An encoder-decoder needs renderings of one turn each (``per_turn=True``); ``max_length`` holds for its prompt and for its
-    answer. ``truncate`` cuts the end of the answer; a prompt that leaves it no room is dropped.
+    An encoder-decoder needs renderings of one turn each (``per_turn=True``); ``max_length`` holds for its prompt and
+    for its answer. ``truncate`` cuts the end of the answer; a prompt that leaves it no room is dropped.
 
     Raises:
         RowError: with ``over_length="raise"``, at the first example that is too long.
@@ -102,7 +103,7 @@ def encode_prompt(
     tools: Sequence[Mapping[str, Any]] = (),
     shots: Sequence[Record] = (),
 ) -> list[int]:
-    """The ids a model is asked with: always the prompt part of the ids it was trained on. Raises `RowError` as `render` does."""
+    """The ids a model is asked with: always the prompt part of the ids it was trained on. Raises as `render` does."""
     return encode_prompts([messages], tokenizer, template, kind=kind, tools=[tools], shots=[shots])[0]
 
 
@@ -147,7 +148,9 @@ def _example(
     target_ids: list[int] | None,
 ) -> Encoded | Drop:
     if not any(answers):
-        return _drop(rendering, "nothing_supervised", "the record has no assistant text, so nothing in it can be learned.")
+        return _drop(
+            rendering, "nothing_supervised", "the record has no assistant text, so nothing in it can be learned."
+        )
     if any(sum(token in stop_ids for token in ids) != 1 or ids[-1] not in stop_ids for ids in answers):
         return _drop(rendering, "control_token_in_text", "an answer does not have its stop token once, at its end.")
     return Encoded(
@@ -160,7 +163,9 @@ def _segment_ids(texts: Sequence[Sequence[Segment]], tokenizer: PreTrainedTokeni
     """Ids per segment per text, with one call of the tokenizer for all that it can take as they are."""
     lead = _Lead(tokenizer)
     pieces = [
-        lead.piece(segments[i - 1].text if i else "", segment.text) for segments in texts for i, segment in enumerate(segments)
+        lead.piece(segments[i - 1].text if i else "", segment.text)
+        for segments in texts
+        for i, segment in enumerate(segments)
     ]
     ids = iter(lead.ids(pieces))
     return [[next(ids) for _ in segments] for segments in texts]
@@ -176,13 +181,15 @@ class _Piece:
 
 
 class _Lead:
-    """Knows, for one tokenizer, what must stand in front of a segment for it to be tokenized as in the middle of a text."""
+    """Knows what must stand in front of a segment for a tokenizer to take it as the middle of a text."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
         self.tokenizer = tokenizer
         self.unprefixed = _without_prefix(tokenizer, len(tokenizer))
-        # A token that eats the white space around it would eat the beginning of an answer.
-        tokens = [token for token in tokenizer.added_tokens_decoder.values() if not token.rstrip]
+        # Not those that eat white space, which would be the beginning of an answer, nor those that are looked for after
+        # the text was normalized, which are no beginning to the normalizer.
+        added = tokenizer.added_tokens_decoder.values()
+        tokens = [token for token in added if not token.rstrip and not token.normalized]
         self.added = tuple(token.content for token in tokens) if self.unprefixed is not None else ()
 
     def piece(self, before: str, text: str) -> _Piece:
@@ -208,7 +215,11 @@ def _ids(tokenizer: PreTrainedTokenizerBase, texts: list[str], *, add_special_to
     if not texts:
         return []
     return tokenizer(
-        texts, add_special_tokens=add_special_tokens, return_attention_mask=False, return_token_type_ids=False, verbose=False
+        texts,
+        add_special_tokens=add_special_tokens,
+        return_attention_mask=False,
+        return_token_type_ids=False,
+        verbose=False,
     )["input_ids"]
 
 
@@ -273,7 +284,11 @@ def _source_ids(prompts: list[str], tokenizer: PreTrainedTokenizerBase) -> list[
 
 
 def _fit(
-    example: Encoded | Drop, tokenizer: PreTrainedTokenizerBase, stop_ids: frozenset[int], max_length: int, over_length: OverLength
+    example: Encoded | Drop,
+    tokenizer: PreTrainedTokenizerBase,
+    stop_ids: frozenset[int],
+    max_length: int,
+    over_length: OverLength,
 ) -> Encoded | Drop:
     if isinstance(example, Drop):
         return example
@@ -288,7 +303,9 @@ def _fit(
     return _truncate(example, tokenizer, stop_ids, max_length)
 
 
-def _truncate(example: Encoded, tokenizer: PreTrainedTokenizerBase, stop_ids: frozenset[int], max_length: int) -> Encoded | Drop:
+def _truncate(
+    example: Encoded, tokenizer: PreTrainedTokenizerBase, stop_ids: frozenset[int], max_length: int
+) -> Encoded | Drop:
     supervised, target = example.supervised[:max_length], example.target_ids
     if not any(supervised) if target is None else len(example.input_ids) > max_length:
         return _drop(example, "prompt_too_long", f"the prompt leaves no room for the answer in {max_length} tokens.")
@@ -310,7 +327,10 @@ def _truncate(example: Encoded, tokenizer: PreTrainedTokenizerBase, stop_ids: fr
 def _stop_ids(tokenizer: PreTrainedTokenizerBase, template: ChatTemplate) -> frozenset[int]:
     ids = _ids(tokenizer, list(template.stop_tokens), add_special_tokens=False)
     if any(len(found) != 1 for found in ids) or not ids:
-        raise ModelError(f"template `{template.name}` has no stop token that this tokenizer knows. Load the template with this tokenizer.")
+        raise ModelError(
+            f"template `{template.name}` has no stop token that this tokenizer knows. Load the template with "
+            "this tokenizer."
+        )
     return frozenset(found[0] for found in ids)
 
 

@@ -48,13 +48,13 @@ def _go_on_after_a_stop(facts: Facts) -> Advice | None:
     if facts.state != "interrupted":
         return None
     why = Sentence("Training stopped before it was done; the last step written down is {0}.", (("count", facts.last_step),))
-    return Advice("Finish the training", why, f"tunesmith train RECIPE --output-dir {facts.name} --resume")
+    return Advice("Finish the training", why, f"tunesmith train RECIPE --output-dir {facts.place} --resume")
 
 
 def _evaluate(facts: Facts) -> Advice | None:
     if facts.state != "trained" or facts.results is not None:
         return None
-    return Advice("Compare it with the base model", Sentence("The model is trained, but nothing says yet whether it got better."), f"tunesmith evaluate {facts.name}")
+    return Advice("Compare it with the base model", Sentence("The model is trained, but nothing says yet whether it got better."), f"tunesmith evaluate {facts.place}")
 
 
 def _train_the_stop_token(facts: Facts) -> Advice | None:
@@ -201,7 +201,7 @@ def _repeat_with_another_seed(facts: Facts) -> Advice | None:
 def _talk_to_it(facts: Facts) -> Advice | None:
     if facts.state != "trained":
         return None
-    return Advice("Talk to it", Sentence("Ten of your own questions show what no score does."), f"tunesmith chat {facts.name}")
+    return Advice("Talk to it", Sentence("Ten of your own questions show what no score does."), f"tunesmith chat {facts.place}")
 
 
 RULES: tuple[Callable[[Facts], Advice | None], ...] = (

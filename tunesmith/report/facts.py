@@ -80,6 +80,12 @@ class Facts:
     def name(self) -> str:
         return self.run.name
 
+    @property
+    def place(self) -> str:
+        """The run as it is named on a command line from where `tunesmith` keeps its runs."""
+        parent = self.run.path.resolve().parent.name
+        return f"{parent}/{self.name}" if parent == "runs" else self.name
+
     @cached_property
     def state(self) -> State:
         """How far the run has come."""

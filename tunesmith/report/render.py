@@ -39,6 +39,7 @@ from tunesmith.report.verdict import tell_verdict
 
 FOLD_AFTER = 420
 CUT_AFTER = 20_000
+MARKDOWN_CUT_AFTER = 2_000
 MAX_OPEN_TASKS = 12
 FORMATS: dict[str, Callable[[Any], str]] = {
     "count": format_count,
@@ -68,8 +69,7 @@ def render_html(facts: Facts) -> str:
 def render_markdown(facts: Facts) -> str:
     """The same facts as Markdown, without the charts."""
     environment = _environment("markdown.jinja", _figure_text, escape_markdown)
-    # A block tag at the end of a line takes its newline along (trim_blocks); `newline` gives it back where a table row ends in one.
-    environment.globals.update(fence=lambda text: Markup(fence(str(text))), code=lambda text: Markup(code(text)), newline=Markup("\n"))
+    environment.globals.update(fence=lambda text: Markup(fence(_cut(str(text)))), code=lambda text: Markup(code(text)))
     return environment.get_template("markdown.jinja").render(**_context(facts))
 
 
@@ -128,6 +128,11 @@ def _fold(text: object) -> tuple[str, str, int]:
     start = kept[:FOLD_AFTER]
     at_word = max(start.rfind(" "), start.rfind("\n"))
     return start[: at_word if at_word > FOLD_AFTER // 2 else FOLD_AFTER], kept, len(full) - len(kept)
+
+
+def _cut(text: str) -> str:
+    """The text as Markdown shows it, which cannot fold: the rest of a very long one is counted."""
+    return text if len(text) <= MARKDOWN_CUT_AFTER else f"{text[:MARKDOWN_CUT_AFTER]}… ({len(text) - MARKDOWN_CUT_AFTER:,} more characters)"
 
 
 def _breakable(name: str) -> Markup:

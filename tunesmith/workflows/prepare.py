@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +112,7 @@ def _without(prepared: Prepared, drops: dict[str, list[Drop]], made: dict[str, t
         learned = {example.record_id for example in made[split][0]} if split in made else None
         gone = {drop.id for drop in drops[split] if learned is None or drop.id not in learned}
         kept[split] = [record for record in getattr(prepared, split) if record.id not in gone]
+        drops[split] = [replace(drop, stage="render") for drop in drops[split]]
         lost += [drop for drop in _one_each(drops[split]) if drop.id in gone]
         if getattr(prepared, split) and not kept[split]:
             raise DataError(

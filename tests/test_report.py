@@ -1,0 +1,593 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import lxml.html
+import pytest
+import yaml
+
+from tests.run_folder import TASKS, Skill, write_evaluation, write_run
+from tunesmith.errors import DataError
+from tunesmith.evaluation.summary import summarize, verdict_sentence
+from tunesmith.report import write_report
+from tunesmith.report.charts import Series, draw_lines, draw_strip, fit_axis
+from tunesmith.report.facts import Facts
+from tunesmith.report.folder import Figure, open_run
+from tunesmith.report.render import FORMATS
+from tunesmith.report.text import (
+    escape_markdown,
+    fence,
+    format_bytes,
+    format_count,
+    format_delta,
+    format_duration,
+    format_number,
+    format_p_value,
+    format_percent,
+    format_setting,
+    visible,
+)
+
+SCRIPT = "<script>alert(1)</script>"
+NASTY = f"{SCRIPT} \x1b[31mred \u202egnp.exe \u2066x\u2069 & \"quote\" 'q' </pre><img src=x onerror=alert(1)> ```` `b` | {{{{ 7 * 7 }}}}"
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
+    """A finished run with every file; tests that change it take a copy."""
+    run = write_run(tmp_path_factory.mktemp("runs") / "dolly-lora")
+    write_report(run)
+    return run
+
+
+@pytest.fixture
+def run(finished, tmp_path) -> Path:
+    return Path(shutil.copytree(finished, tmp_path / "dolly-lora"))
+
+
+def page_of(run: Path):
+    html, _ = write_report(run)
+    return lxml.html.fromstring(html.read_text(encoding="utf-8"))
+
+
+def select(element, selector: str) -> list:
+    """Descendants by a CSS selector of tags, #ids, .classes and [attributes]; lxml's own needs one more package."""
+    return element.xpath(" | ".join(".//" + "//".join(map(_to_xpath, one.split())) for one in selector.split(",")))
+
+
+def _to_xpath(step: str) -> str:
+    tag = re.match(r"[\w-]*", step)[0] or "*"
+    tests = [f'[@id="{name}"]' for name in re.findall(r"#([\w-]+)", step)]
+    tests += [f'[contains(concat(" ", @class, " "), " {name} ")]' for name in re.findall(r"\.([\w-]+)", step)]
+    tests += [f'[@{name}="{value}"]' if value else f"[@{name}]" for name, value in re.findall(r"\[([\w-]+)(?:=['\"]?([^'\"\]]+)['\"]?)?\]", step)]
+    return tag + "".join(tests)
+
+
+def words_of(element) -> str:
+    return " ".join(element.text_content().split())
+
+
+def edit_json(path: Path, change) -> None:
+    value = json.loads(path.read_text(encoding="utf-8"))
+    change(value)
+    path.write_text(json.dumps(value), encoding="utf-8")
+
+
+def edit_lines(path: Path, change) -> None:
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    path.write_text("".join(json.dumps(change(row) or row) + "\n" for row in rows), encoding="utf-8")
+
+
+def advice_of(run: Path) -> dict[str, str]:
+    """Title → the whole text of each piece of advice on the page."""
+    return {words_of(item.find(".//b")): words_of(item) for item in select(page_of(run), "ol.advice li") if item.find(".//b") is not None}
+
+
+# -- every number has a source -----------------------------------------------------------------------------------------
+
+
+def resolve(run: Path, origin: str):
+    """The value at an origin such as ``eval/summary.json#/overall/f1`` or ``metrics.jsonl:12#/loss``."""
+    place, _, pointer = origin.partition("#")
+    name, _, line = place.partition(":")
+    text = (run / name).read_text(encoding="utf-8")
+    value = json.loads(text.splitlines()[int(line) - 1]) if line else yaml.safe_load(text) if name.endswith(".yaml") else json.loads(text)
+    for key in pointer.split("/")[1:]:
+        key = key.replace("~1", "/").replace("~0", "~")
+        value = value[int(key)] if isinstance(value, list) else value[key]
+    return value
+
+
+def test_every_figure_on_the_page_stands_in_the_file_it_names(finished):
+    figures = select(page_of(finished), "data")
+    assert len(figures) > 150
+    for figure in figures:
+        exact, _, origin = figure.get("title").partition(" · ")
+        assert exact == figure.get("value")
+        if " (" in origin:  # worked out from a file: the file is there, the sum is checked in the tests below
+            assert all((finished / part).exists() for part in re.findall(r"[\w./-]+\.(?:json|yaml)", origin)), origin
+            continue
+        value = resolve(finished, origin)
+        assert str(value) == exact, origin
+        assert figure.text_content() in {write(value) for write in FORMATS.values()}, origin
+
+
+def test_every_number_in_a_table_cell_is_a_figure(finished):
+    cells = select(page_of(finished), "td.n")
+    assert len(cells) > 100
+    bare = [words_of(cell) for cell in cells if re.search(r"\d", cell.text_content()) and not select(cell, "data")]
+    assert bare == []
+
+
+def test_worked_out_numbers_are_right(finished):
+    page, facts = page_of(finished), Facts(open_run(finished))
+    funnel = json.loads((finished / "data/funnel.json").read_text())
+    assert facts.num_dropped.value == sum(stage["num_dropped"] for stage in funnel)
+    training = json.loads((finished / "training.json").read_text())
+    assert facts.trained_share.value == training["num_trainable_parameters"] / training["num_parameters"]
+    scores = {}
+    for system in ("base", "tuned"):
+        for file in sorted((finished / "eval" / system).glob("*.jsonl")):
+            for row in map(json.loads, file.read_text().splitlines()):
+                scores.setdefault(row["id"], {})[system] = row["scores"]["rougeL"]
+    better = sum(pair["tuned"] > pair["base"] for pair in scores.values())
+    worse = sum(pair["tuned"] < pair["base"] for pair in scores.values())
+    told = words_of(page.get_element_by_id("examples"))
+    assert f"Of {len(scores)} samples, tuned scored higher than base on {better}, lower on {worse}, the same on {len(scores) - better - worse}." in told
+
+
+def test_the_numbers_of_the_verdict_stand_in_the_summary(finished):
+    summary = json.loads((finished / "eval/summary.json").read_text())
+    lead = words_of(select(page_of(finished), ".lead")[0])
+    numbers: set[str] = set()
+
+    def collect(value) -> None:
+        if isinstance(value, dict | list):
+            for part in value.values() if isinstance(value, dict) else value:
+                collect(part)
+        elif isinstance(value, float):
+            numbers.add(f"{abs(value):.3f}")
+
+    collect(summary)
+    decimals = re.findall(r"\d+\.\d{3}", lead)
+    assert len(decimals) >= 6 and set(decimals) <= numbers
+    assert lead.lower().replace("%", " %") == verdict_sentence(summary).lower()
+
+
+# -- the verdict -------------------------------------------------------------------------------------------------------
+
+VERDICTS = {
+    "better": (Skill(), "Better than base (one training run)", "better"),
+    "worse": (Skill(tuned=0.0, base=0.95), "Worse than base (one training run)", "worse"),
+    "better than base only": (Skill(tuned=0.3, base=0.05, nearest_example=0.8), "Better than base, but not than a trivial answer (one training run)", "mixed"),
+    "no difference": (Skill(tuned=0.95, base=0.95), "No difference shown (one training run)", "same"),
+}
+
+
+@pytest.mark.parametrize("case", VERDICTS)
+def test_the_verdict_says_no_more_than_was_shown(case, tmp_path):
+    skill, title, tone = VERDICTS[case]
+    run = tmp_path / "run"
+    write_evaluation(run / "eval", tasks=TASKS[:3], samples_per_task=25, skill=skill, systems=("base", "tuned", "majority_answer", "nearest_example"))
+    page = page_of(run)
+    assert words_of(select(page, "h1")[0]) == title
+    assert tone in select(page, ".verdict")[0].get("class").split()
+    assert (run / "report.md").read_text(encoding="utf-8").startswith(f"# {title}\n")
+
+
+def test_two_systems_that_never_score_cannot_be_told_apart(run):
+    for system in ("base", "tuned"):
+        for file in (run / "eval" / system).glob("*.jsonl"):
+            edit_lines(file, lambda row: {**row, "prediction": "zzz", "scores": dict.fromkeys(row["scores"], 0.0)})
+    summarize(run / "eval", num_resamples=200)
+    page = page_of(run)
+    assert words_of(select(page, "h1")[0]) == "Cannot tell (one training run)"
+    assert "None: no sample scored higher." in words_of(page)
+
+
+def test_the_markdown_has_the_same_headline_and_scores_as_the_page(finished):
+    page, text = page_of(finished), (finished / "report.md").read_text(encoding="utf-8")
+    assert text.startswith(f"# {words_of(select(page, 'h1')[0])}\n")
+    assert words_of(select(page, ".lead")[0]) in text
+    for row in select(select(page.get_element_by_id("scores"), "table")[0], "tbody tr"):
+        system, value = words_of(select(row, "th")[0]), words_of(select(row, "td.n")[0])
+        assert f"| {system} | {value} |" in text
+
+
+# -- self-contained, safe, equal ---------------------------------------------------------------------------------------
+
+
+def test_the_page_loads_nothing_and_links_only_into_the_run_folder(finished):
+    text = (finished / "report.html").read_text(encoding="utf-8")
+    page = lxml.html.fromstring(text)
+    links = [value for element in page.iter() for name, value in element.attrib.items() if name in ("href", "src", "srcset", "action", "data", "poster")]
+    assert links and all(link.startswith("#") or (finished / link).exists() for link in links)
+    assert "http://" not in text and "https://" not in text and "@import" not in text and "url(" not in text
+    for link in (link for link in links if link.startswith("#")):
+        assert page.get_element_by_id(link[1:]) is not None
+
+
+def test_the_policy_allows_exactly_the_style_and_the_script_of_the_page(finished):
+    page = lxml.html.fromstring((finished / "report.html").read_text(encoding="utf-8"))
+    policy = select(page, "meta[http-equiv=Content-Security-Policy]")[0].get("content")
+    assert policy.startswith("default-src 'none';")
+    for tag in ("style", "script"):
+        (element,) = select(page, tag)
+        assert base64.b64encode(hashlib.sha256(element.text.encode()).digest()).decode() in policy
+    assert "unsafe" not in policy
+    assert not [name for element in page.iter() for name in element.attrib if name.startswith("on") or name == "style"]
+
+
+def test_text_of_records_and_models_can_only_be_read(run):
+    def poison(row):
+        return {**row, "task": NASTY, "prompt": [{"role": "user", "content": NASTY}], "prediction": NASTY, "references": [NASTY]}
+
+    for file in (run / "eval").glob("*/closed_qa.jsonl"):
+        edit_lines(file, poison)
+    edit_json(run / "eval/summary.json", lambda value: value["tasks"].update({NASTY: value["tasks"].pop("closed_qa")}))
+    edit_lines(run / "data/dropped.jsonl", lambda row: {**row, "source": NASTY, "reason": NASTY})
+    edit_json(run / "data/funnel.json", lambda value: value[0]["reasons"].update({NASTY: 1}))
+    edit_json(run / "provenance.json", lambda value: value.update(command=NASTY, cpu=NASTY))
+    page = page_of(run)
+    text, markdown = ((run / name).read_text(encoding="utf-8") for name in ("report.html", "report.md"))
+    assert len(select(page, "script")) == 1 and not select(page, "img")
+    assert SCRIPT not in text and "&lt;script&gt;" in text
+    for content in (text, markdown):
+        assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", content)
+        assert "⟨U+202E⟩" in content and "⟨U+001B⟩" in content and "{{ 7 * 7 }}" in content
+    outside = re.sub(r"(?ms)^(`{3,})text\n.*?^\1$", "", markdown)
+    assert "\\<script\\>" in outside and not re.search(r"(?<!\\)<script", outside)
+
+
+def test_equal_folders_give_equal_bytes(finished, tmp_path):
+    twin = write_run(tmp_path / "elsewhere" / "dolly-lora")
+    for _ in range(2):  # the second time its own report lies in the folder
+        for path in write_report(twin):
+            assert path.read_bytes() == (finished / path.name).read_bytes()
+
+
+def test_the_report_imports_no_torch():
+    script = "import sys, tunesmith.report; sys.exit(bool({'torch', 'transformers', 'datasets'} & sys.modules.keys()))"
+    assert subprocess.run([sys.executable, "-c", script]).returncode == 0
+
+
+def test_charts_and_scrolling_tables_tell_what_they_are(finished):
+    page = page_of(finished)
+    for picture in select(page, "svg[role=img], .scroll"):
+        assert picture.get("aria-label")
+    assert all(select(table, "thead th[scope=col]") for table in select(page, "table"))
+    assert page.get("lang") == "en"
+
+
+# -- runs that are not finished ----------------------------------------------------------------------------------------
+
+
+def test_a_killed_run_says_so_and_how_to_go_on(run):
+    shutil.rmtree(run / "eval")
+    (run / "training.json").unlink()
+    with open(run / "metrics.jsonl", "a", encoding="utf-8") as file:
+        file.write('{"step": 241, "lo')
+    page = page_of(run)
+    assert words_of(select(page, "h1")[0]) == "Training did not finish"
+    assert "--resume" in advice_of(run)["Finish the training"]
+    num_lines = len((run / "metrics.jsonl").read_text().splitlines())
+    assert f"left out: metrics.jsonl:{num_lines}." in words_of(page.get_element_by_id("sources"))
+    assert page.get_element_by_id("training") is not None
+
+
+def test_a_run_without_evaluation_shows_the_rest(run):
+    shutil.rmtree(run / "eval")
+    page = page_of(run)
+    assert words_of(select(page, "h1")[0]) == "Trained, not evaluated"
+    assert "Compare it with the base model" in advice_of(run)
+    assert not select(page, "#scores, #examples, a[href='#scores']")
+
+
+def test_an_evaluation_alone_is_reported_without_a_run(tmp_path):
+    write_evaluation(tmp_path / "eval", tasks=TASKS[:2], samples_per_task=10, systems=("tuned",))
+    page = page_of(tmp_path)
+    assert words_of(select(page, "h1")[0]) == "Evaluated, nothing to compare with"
+    assert not select(page, "#run, #data, #training, #examples")
+
+
+def test_answers_of_other_models_are_compared_under_their_own_names(tmp_path):
+    write_evaluation(tmp_path / "eval", tasks=TASKS[:2], samples_per_task=20, systems=("base", "tuned"))
+    (tmp_path / "eval/base").rename(tmp_path / "eval/model_a")
+    (tmp_path / "eval/tuned").rename(tmp_path / "eval/model_b")
+    summarize(tmp_path / "eval", num_resamples=400)
+    page = page_of(tmp_path)
+    assert words_of(select(page, "h1")[0]) == "Better than model a"
+    assert "one training run" not in page.text_content()
+    assert "model b scored higher than model a" in words_of(page.get_element_by_id("examples"))
+
+
+PARTS = ("recipe.yaml", "provenance.json", "data/funnel.json", "data/ledger.json", "data/dropped.jsonl", "metrics.jsonl", "training.json", "eval/summary.json", "eval/base", "eval/tuned", "data")
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_run_without_one_of_its_parts_is_reported(part, run):
+    shutil.rmtree(run / part) if (run / part).is_dir() else (run / part).unlink()
+    page = page_of(run)
+    assert "nan" not in page.text_content().lower().split()
+    if (Path(part).suffix and part != "data/dropped.jsonl") or part == "data":
+        assert part in words_of(page.get_element_by_id("sources"))
+
+
+def test_metrics_without_a_line_and_runs_without_validation_are_reported(run, tmp_path):
+    (run / "metrics.jsonl").write_text("")
+    assert not select(page_of(run), "#training")
+    seq2seq = write_run(tmp_path / "t5", tasks=TASKS[:1], kind="seq2seq", validation=False, num_steps=3)
+    page = page_of(seq2seq)
+    assert "encoder-decoder" in words_of(page.get_element_by_id("run"))
+    assert "No validation split" in words_of(page.get_element_by_id("training"))
+    assert "Hold out a validation split" in advice_of(seq2seq)
+    assert "Task by task" not in page.text_content()
+
+
+def test_undefined_numbers_are_printed_as_not_available(run):
+    def forget(summary):
+        for scores in summary["overall"].values():
+            scores["tuned"].update(value=None, low=None, high=None)
+        for row in summary["comparisons"]:
+            row.update(delta=None, low=None, high=None, p=None, p_adjusted=None, verdict=None)
+
+    edit_json(run / "eval/summary.json", forget)
+    edit_lines(run / "metrics.jsonl", lambda row: {**row, "loss": None, "validation_loss": None})
+    edit_json(run / "training.json", lambda value: dict.update(value, {key: None for key in value}))
+    page = page_of(run)
+    assert words_of(select(page, "h1")[0]) == "Evaluated, without a score"
+    assert "n/a" in words_of(page.get_element_by_id("scores"))
+    for word in ("None", "nan", "inf", "null"):
+        assert not re.search(rf"\b{word}\b(?!:)", words_of(page.find("body")).replace("evaluate.max_samples: null", ""))
+
+
+def test_sixty_tasks_are_grouped_by_verdict_and_seen_at_a_glance(tmp_path):
+    tasks = [f"{task}_{k:02d}" for task in TASKS for k in range(10)]
+    run = tmp_path / "t0"
+    write_evaluation(run / "eval", tasks=tasks, samples_per_task=4, systems=("base", "tuned"), num_resamples=200)
+    page = page_of(run)
+    place = page.get_element_by_id("tasks")
+    assert [words_of(summary) for summary in select(place, "summary")] == ["No difference: 60 tasks"]
+    assert sorted(words_of(select(row, "th")[0]) for row in select(place, "tbody tr")) == sorted(tasks)
+    assert len(select(page, "svg.strip circle")) == 60
+    assert select(page, "input.filter[hidden]")  # shown by the script: without it there would be nothing behind it
+
+
+# -- data --------------------------------------------------------------------------------------------------------------
+
+
+def test_rows_add_up_in_sight_and_every_reason_is_named_with_its_count_and_place(run):
+    page = page_of(run)
+    data = words_of(page.get_element_by_id("data"))
+    assert "5,017 rows in = 4,979 kept + 38 dropped." in data
+    assert "train" in data and "4,368" in data
+    reasons = {words_of(select(row, "th")[0]): words_of(row) for row in select(select(page.get_element_by_id("data"), "table")[1], "tbody tr")}
+    assert set(reasons) == {"no answer", "broken json", "content not text", "empty part", "empty answer", "duplicate", "too long"}
+    first = next(row for row in map(json.loads, (run / "data/dropped.jsonl").read_text().splitlines()) if row["reason"] == "duplicate")
+    assert "140" in reasons["duplicate"] and first["source"] in reasons["duplicate"]
+
+
+def test_rows_that_do_not_add_up_are_called_out(run):
+    edit_json(run / "data/funnel.json", lambda value: value[0].update(num_kept=4000))
+    assert "5,017 rows in ≠ 4,000 kept + 38 dropped: the counts of the first stage do not add up." in words_of(page_of(run).get_element_by_id("data"))
+
+
+# -- what to do next ---------------------------------------------------------------------------------------------------
+
+ADVICE = {
+    "Use a template whose end of turn is trained": ("data/ledger.json", lambda v: v["train"].update(stop_token_supervised=False), "template.name"),
+    "Make room for long records": ("data/ledger.json", lambda v: v["train"].update(num_truncated=400), "train.max_length: 2048"),
+    "Let answers end": ("eval/summary.json", lambda v: v["answers"]["tuned"].update(num_cut=18), "18 of 180 answers were cut"),
+    "Find out why answers are empty": ("eval/summary.json", lambda v: v["answers"]["tuned"].update(num_empty=9), "9 of 180 answers are empty"),
+    "Look at what was dropped": ("data/funnel.json", lambda v: v[1].update(num_dropped=600), "data/dropped.jsonl"),
+    "Steady the training": ("training.json", lambda v: v.update(num_skipped_steps=3), "3 steps were skipped"),
+}
+
+
+@pytest.mark.parametrize("title", ADVICE)
+def test_advice_appears_when_its_fact_does_and_not_before(title, run):
+    name, change, words = ADVICE[title]
+    assert title not in advice_of(run)
+    edit_json(run / name, change)
+    assert words in advice_of(run)[title]
+
+
+@pytest.mark.parametrize(
+    "losses, title",
+    [
+        ([2.0, 1.5, 1.4, 1.6], "Stop earlier"),
+        ([2.0, 1.8, 1.6, 1.4], "Train longer"),
+        ([2.0, 1.5, 1.4, 1.401], None),
+        ([2.0, 1.5, 1.4, 1.399], None),
+        ([1.4, 1.6], None),
+    ],
+)
+def test_the_validation_curve_decides_between_more_and_less_training(losses, title, run):
+    rows = [{"step": 10 * k, "validation_loss": loss} for k, loss in enumerate(losses, 1)]
+    (run / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert set(advice_of(run)) & {"Stop earlier", "Train longer"} == ({title} if title else set())
+
+
+def test_a_gain_that_trivial_answers_or_prompting_reach_too_is_questioned(tmp_path):
+    skill = Skill(tuned=0.4, base=0.05, nearest_example=0.9, base_3_shot=0.9)
+    run = write_run(tmp_path / "run", tasks=TASKS[:2], samples_per_task=40, skill=skill)
+    found = advice_of(run)
+    assert "nearest example" in found["Beat the trivial answers first"] and "majority" not in found["Beat the trivial answers first"]
+    assert "base, 3-shot" in found["Consider prompting instead of tuning"]
+    assert "--set train.seed=8" in found["Repeat with another seed"]
+
+
+def test_no_difference_on_few_samples_asks_for_more(tmp_path):
+    run = write_run(tmp_path / "run", tasks=TASKS[:1], samples_per_task=12, skill=Skill(tuned=0.5, base=0.9), systems=("base", "tuned"))
+    found = advice_of(run)
+    assert "With 12 samples" in found["Test on more rows"]
+    assert "Repeat with another seed" not in found
+
+
+# -- examples ----------------------------------------------------------------------------------------------------------
+
+
+def test_examples_are_the_biggest_differences_and_spread_over_tasks(run):
+    page = page_of(run)
+    examples = select(page, "article.example")
+    assert len(examples) == 5 + 5 + 3
+    tasks = [words_of(select(example, "h4 span")[0]) for example in examples]
+    assert len(set(tasks[:5])) == 5
+    deltas = [float(re.search(r"([+−]?[\d.]+) ·", words_of(select(example, "h4")[0]))[1].replace("−", "-")) for example in examples]
+    assert deltas[:5] == sorted(deltas[:5], reverse=True) and deltas[4] > 0
+    assert deltas[5:10] == sorted(deltas[5:10]) and deltas[9] < 0 and deltas[10:] == [0, 0, 0]
+
+
+def test_a_long_text_is_folded_and_a_very_long_one_is_cut_with_a_count(run):
+    for file in (run / "eval/tuned").glob("*.jsonl"):
+        edit_lines(file, lambda row: {**row, "prediction": "word " * 5000})
+    page = page_of(run)
+    answer = select(page, ".said.role-focus")[0]
+    assert len(select(answer, "pre")[0].text) < 430 and select(answer, "details pre")
+    assert "5,000 more characters are in the file." in words_of(answer)
+    assert "… (23,000 more characters)" in (run / "report.md").read_text(encoding="utf-8")
+
+
+# -- wrong input -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda path: None, r"no such run folder. Give the folder that `tunesmith run` printed"),
+        (lambda path: path.mkdir(), r"not a run folder: it has no recipe.yaml, metrics.jsonl, data/ or eval/"),
+        (lambda path: (path.mkdir(), (path / "recipe.yaml").write_text("a: [1")), r"recipe.yaml: not readable as YAML .* Restore the recipe"),
+    ],
+)
+def test_a_folder_that_is_no_run_is_refused_with_a_way_out(make, message, tmp_path):
+    make(tmp_path / "run")
+    with pytest.raises(DataError, match=message):
+        write_report(tmp_path / "run")
+
+
+def test_a_summary_of_another_shape_is_refused(run):
+    edit_json(run / "eval/summary.json", lambda value: value.pop("primary_metric"))
+    with pytest.raises(DataError, match=r"eval/summary.json: no primary_metric in it. Write it again with `tunesmith evaluate`."):
+        write_report(run)
+
+
+# -- how values are written --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "write, value, text",
+    [
+        (format_number, 0.04123, "0.0412"),
+        (format_number, 0.5, "0.500"),
+        (format_number, 9.999, "10.0"),
+        (format_number, 0.09996, "0.100"),
+        (format_number, 0.9996, "1.00"),
+        (format_number, 12.345, "12.3"),
+        (format_number, 1234.5, "1,234"),
+        (format_number, 0, "0"),
+        (format_number, 1.0, "1"),
+        (format_number, -0.5, "−0.500"),
+        (format_number, 0.00002, "2.00e−5"),
+        (format_number, 0.0009999, "1.00e−3"),
+        (format_number, math.nan, "n/a"),
+        (format_number, math.inf, "n/a"),
+        (format_number, None, "n/a"),
+        (format_number, "3", "n/a"),
+        (format_delta, 0.1, "+0.100"),
+        (format_delta, -0.1, "−0.100"),
+        (format_delta, 0.0, "0"),
+        (format_count, 15011, "15,011"),
+        (format_count, 142.0, "142"),
+        (format_count, True, "n/a"),
+        (format_percent, 0.285, "28.5%"),
+        (format_percent, 1.0, "100%"),
+        (format_percent, 0.99999, ">99.9%"),
+        (format_percent, 0.00001, "<0.1%"),
+        (format_percent, 0, "0%"),
+        (format_p_value, 0.0004, "<0.001"),
+        (format_p_value, 0.03, "0.0300"),
+        (format_duration, 42.31, "42.3 s"),
+        (format_duration, 59.99, "60.0 s"),
+        (format_duration, 125, "2 min 5 s"),
+        (format_duration, 11520, "3 h 12 min"),
+        (format_bytes, 512, "512 B"),
+        (format_bytes, 3_250_586, "3.10 MiB"),
+        (format_setting, 2e-4, "0.0002"),
+        (format_setting, 2e-5, "2e-05"),
+        (format_setting, False, "no"),
+    ],
+)
+def test_numbers_are_written_for_people(write, value, text):
+    assert write(value) == text
+
+
+@pytest.mark.parametrize(
+    "text, shown",
+    [
+        ("plain", "plain"),
+        ("tab\tand\nline", "tab\tand\nline"),
+        ("dos\r\nline", "dos\nline"),
+        ("\x1b[31m", "⟨U+001B⟩[31m"),
+        ("a\u202eb", "a⟨U+202E⟩b"),
+        ("\ud800", "⟨U+D800⟩"),
+        ("\u2028", "⟨U+2028⟩"),
+        ("👩\u200d🚀", "👩\u200d🚀"),
+        ("می\u200cخواهم", "می\u200cخواهم"),
+        ("naïve 日本語", "naïve 日本語"),
+    ],
+)
+def test_controls_are_spelled_out_and_writing_is_left_alone(text, shown):
+    assert visible(text) == shown
+    visible(text).encode("utf-8")
+
+
+@pytest.mark.parametrize(
+    "text, shown",
+    [
+        ("exact_match", "exact_match"),
+        ("_it_ *b*", r"\_it\_ \*b\*"),
+        ("a | b\nc", r"a \| b c"),
+        ("<b>", r"\<b\>"),
+        ("[x](y)", r"\[x\](y)"),
+    ],
+)
+def test_markdown_shows_text_literally(text, shown):
+    assert escape_markdown(text) == shown
+
+
+def test_a_fence_is_longer_than_any_in_the_text():
+    assert fence("a ```` b") == "`````text\na ```` b\n`````"
+
+
+# -- charts ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("values", [[0.3], [0.0, 0.0], [-0.02, 0.31], [1e-9, 3e-9], [5, 1000], [2.71, 2.72], [-3, -3], [-5, -2]])
+@pytest.mark.parametrize("from_zero", [True, False])
+def test_an_axis_holds_its_values_between_round_ticks(values, from_zero):
+    axis = fit_axis(values, from_zero=from_zero)
+    assert axis.low <= min(values) and axis.high >= max(values) and axis.low < axis.high
+    assert 2 <= len(axis.ticks) <= 8 and (not from_zero or 0 in axis.ticks)
+
+
+def test_a_long_curve_keeps_its_spikes_and_stays_small():
+    points = [(Figure(k, f"metrics.jsonl:{k}"), Figure(99.0 if k == 5001 else 1.0, f"metrics.jsonl:{k}#/loss")) for k in range(20_000)]
+    chart = draw_lines([Series("loss", points)], "loss", height=200)
+    assert len(chart) < 60_000
+    (line,) = re.findall(r'points="([^"]+)"', chart)
+    assert min(float(point.split(",")[1]) for point in line.split()) < 12
+
+
+def test_one_step_and_no_step_can_be_drawn():
+    point = (Figure(1, "metrics.jsonl:1#/step"), Figure(2.0, "metrics.jsonl:1#/loss"))
+    assert "<circle" in draw_lines([Series("loss", [point])], "loss")
+    assert draw_lines([Series("loss", [])], "loss") == ""
+    assert draw_strip(fit_axis([0, 1], from_zero=True), [], "nothing").startswith("<svg")
