@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import codecs
+import datetime
+import decimal
 import errno
 import gzip
 import io
@@ -21,7 +23,16 @@ import pytest
 
 from tunesmith import files
 from tunesmith.errors import DataError, ResourceError, RowError, UsageError
-from tunesmith.files import Row, read_json, read_jsonl, read_rows, refuse_overwriting, write_json, write_jsonl, write_text
+from tunesmith.files import (
+    Row,
+    read_json,
+    read_jsonl,
+    read_rows,
+    refuse_overwriting,
+    write_json,
+    write_jsonl,
+    write_text,
+)
 
 ROWS = [{"instruction": f"Say {k} in Grüße", "output": str(k)} for k in range(5)]
 LINES = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in ROWS)
@@ -94,17 +105,38 @@ def test_rows_know_their_line_and_blank_lines_are_no_rows(tmp_path):
     path = put(tmp_path, "x.jsonl", '{"a": 1}\n\n  \n{"a": 2}')
     assert [row.source for row in read_rows(path)] == [f"{path}:1", f"{path}:4"]
     table = put(tmp_path, "x.csv", 'a,b\n1,"two\nlines"\n3,4\n')
-    assert [(row.line, row.value) for row in read_rows(table)] == [(2, {"a": "1", "b": "two\nlines"}), (4, {"a": "3", "b": "4"})]
+    assert [(row.line, row.value) for row in read_rows(table)] == [
+        (2, {"a": "1", "b": "two\nlines"}),
+        (4, {"a": "3", "b": "4"}),
+    ]
 
 
 BAD_LINES = {
-    "broken_json": [b'{"a": 1', b"not json", b"{'a': 1}", b'{"a": 1} {"a": 2}', b'{"a": "\t"}', b"{a: 1}", b'{"a": 1,}'],
+    "broken_json": [
+        b'{"a": 1',
+        b"not json",
+        b"{'a': 1}",
+        b'{"a": 1} {"a": 2}',
+        b'{"a": "\t"}',
+        b"{a: 1}",
+        b'{"a": 1,}',
+    ],
     "not_an_object": [b"42", b'"text"', b"null", b"true", b"[1, 2]", b"3.5"],
     "nul_byte": [b'{"a": "\x00"}', b"\x00\x00\x00\x00\x00"],
     "not_utf8": [b'{"a": "caf\xe9"}', b'{"a\xff": 1}', b'{"a": "\xed\xa0\x80"}', b"\xff\xfe\xfd"],
     "duplicate_key": [b'{"a": 1, "a": 2}', b'{"a": {"b": 1, "b": 1}}', b'{"a": [{"b": 1, "b": 2}]}'],
-    "not_a_number": [b'{"a": NaN}', b'{"a": [Infinity]}', b'{"a": -Infinity}', b'{"a": 1e999}', b'{"a": ' + b"9" * 5000 + b"}"],
-    "nested_too_deep": [b'{"a": ' + b"[" * 100_000, b'{"a": ' + b"[" * 200 + b"]" * 200 + b"}", b'{"a":' * 5000 + b"1" + b"}" * 5000],
+    "not_a_number": [
+        b'{"a": NaN}',
+        b'{"a": [Infinity]}',
+        b'{"a": -Infinity}',
+        b'{"a": 1e999}',
+        b'{"a": ' + b"9" * 5000 + b"}",
+    ],
+    "nested_too_deep": [
+        b'{"a": ' + b"[" * 100_000,
+        b'{"a": ' + b"[" * 200 + b"]" * 200 + b"}",
+        b'{"a":' * 5000 + b"1" + b"}" * 5000,
+    ],
     "lone_surrogate": [b'{"a": "\\ud800"}', b'{"\\udc00": 1}', b'{"a": ["\\ud83d x"]}'],
 }
 
@@ -122,7 +154,7 @@ NEAR_MISSES = [
     (b'{"a": "NaN"}', {"a": "NaN"}),
     (b'{"a": {"b": 1}, "b": 2}', {"a": {"b": 1}, "b": 2}),
     (b'{"a": ' + b"[" * 90 + b"]" * 90 + b"}", None),
-    ("{\"a\": \"line\u2028separator\x85\"}".encode(), {"a": "line\u2028separator\x85"}),
+    ('{"a": "line\u2028separator\x85"}'.encode(), {"a": "line\u2028separator\x85"}),
     (b'{"a": ""}', {"a": ""}),
     (b"{}", {}),
 ]
@@ -173,10 +205,14 @@ def test_one_object_is_one_row_and_an_object_around_a_list_is_its_rows(tmp_path)
     assert good(put(tmp_path, "numbers.json", json.dumps(numbers))) == [numbers]
 
 
-@pytest.mark.parametrize("text", ['[{"a": 1}, {"a": 2', '[{"a": 1} {"a": 2}]', '[{"a": 1}]\n[{"a": 2}]', '{\n "a": 1,\n "b" 2\n}', "\0\0"])
+@pytest.mark.parametrize(
+    "text", ['[{"a": 1}, {"a": 2', '[{"a": 1} {"a": 2}]', '[{"a": 1}]\n[{"a": 2}]', '{\n "a": 1,\n "b" 2\n}', "\0\0"]
+)
 def test_a_broken_json_document_is_refused_with_line_and_column_and_the_way_out(tmp_path, text):
     path = put(tmp_path, "x.json", text)
-    with pytest.raises(DataError, match=r"x\.json: not valid JSON \(.*line \d+ column \d+\)\. Fix it there, or write one row a line"):
+    with pytest.raises(
+        DataError, match=r"x\.json: not valid JSON \(.*line \d+ column \d+\)\. Fix it there, or write one row a line"
+    ):
         list(read_rows(path))
 
 
@@ -210,7 +246,10 @@ def test_a_bad_csv_row_costs_only_itself(tmp_path, reason, line):
 def test_a_quote_that_is_never_closed_tells_which_lines_it_swallowed(tmp_path):
     path = put(tmp_path, "x.csv", 'a,b\n1,2\n3,"open\n5,6\n7,8\n')
     (error,) = [row for row in read_rows(path) if isinstance(row, RowError)]
-    assert str(error) == f"{path}:3: not valid CSV (unexpected end of data, lines 3 to 5 were taken as one row). Check the quotes."
+    assert (
+        str(error)
+        == f"{path}:3: not valid CSV (unexpected end of data, lines 3 to 5 were taken as one row). Check the quotes."
+    )
 
 
 def test_one_wrong_byte_in_a_csv_costs_one_row(tmp_path):
@@ -241,9 +280,6 @@ def test_a_broken_csv_header_is_refused(tmp_path, header):
 
 
 def test_parquet_values_become_json_values(tmp_path):
-    import datetime
-    import decimal
-
     rows = [
         {
             "text": "é",
@@ -275,7 +311,9 @@ def test_parquet_values_become_json_values(tmp_path):
 )
 def test_a_parquet_file_that_is_none_is_refused_in_one_line(tmp_path, content):
     path = put(tmp_path, "x.parquet", content)
-    with pytest.raises(DataError, match=r"x\.parquet: not a readable Parquet file|x\.parquet: cannot be read") as raised:
+    with pytest.raises(
+        DataError, match=r"x\.parquet: not a readable Parquet file|x\.parquet: cannot be read"
+    ) as raised:
         list(read_rows(path))
     assert "\n" not in str(raised.value)
 
@@ -283,7 +321,9 @@ def test_a_parquet_file_that_is_none_is_refused_in_one_line(tmp_path, content):
 def test_a_gzip_file_cut_short_is_refused(tmp_path):
     noise = "".join(json.dumps({"a": random.Random(k).random()}) + "\n" for k in range(5000))
     path = put(tmp_path, "x.jsonl.gz", gzip.compress(noise.encode())[:-500])
-    with pytest.raises(DataError, match=r"x\.jsonl\.gz: the compressed file ends too early. Download or compress it again"):
+    with pytest.raises(
+        DataError, match=r"x\.jsonl\.gz: the compressed file ends too early. Download or compress it again"
+    ):
         list(read_rows(path))
 
 
@@ -354,7 +394,7 @@ def test_rows_are_read_as_a_stream(tmp_path):
     rows.close()
 
 
-# ── our own files ───────────────────────────────────────────────────────────────────────────────────────────────────
+# ── our own files ────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("name", ["x.jsonl", "x.jsonl.gz"])
@@ -371,7 +411,9 @@ def test_equal_rows_give_equal_bytes_also_gzipped(tmp_path):
 
 
 def test_json_is_readable_utf8_with_a_last_newline_and_null_for_an_undefined_number(tmp_path):
-    write_json(tmp_path / "x.json", {"loss": float("nan"), "high": float("inf"), "word": "Grüße", "list": (1, float("nan"))})
+    write_json(
+        tmp_path / "x.json", {"loss": float("nan"), "high": float("inf"), "word": "Grüße", "list": (1, float("nan"))}
+    )
     text = (tmp_path / "x.json").read_text("utf-8")
     assert text.endswith("}\n") and "Grüße" in text
     assert read_json(tmp_path / "x.json") == {"loss": None, "high": None, "word": "Grüße", "list": [1, None]}
@@ -467,7 +509,14 @@ def test_an_output_that_is_an_input_is_refused_under_any_name(tmp_path, monkeypa
     (tmp_path / "link.jsonl").symlink_to(source)
     os.link(source, tmp_path / "hard.jsonl")
     monkeypatch.chdir(tmp_path)
-    for output in (source, "x.jsonl", "./x.jsonl", tmp_path / "link.jsonl", "hard.jsonl", [tmp_path / "new.jsonl", source]):
+    for output in (
+        source,
+        "x.jsonl",
+        "./x.jsonl",
+        tmp_path / "link.jsonl",
+        "hard.jsonl",
+        [tmp_path / "new.jsonl", source],
+    ):
         with pytest.raises(UsageError, match="would overwrite it. Choose another output"):
             refuse_overwriting([source], output)
     refuse_overwriting([source], tmp_path / "new.jsonl")
@@ -479,12 +528,36 @@ def test_an_output_that_does_not_exist_yet_is_compared_by_its_path(tmp_path):
         refuse_overwriting([tmp_path / "x.jsonl"], tmp_path / "sub" / ".." / "x.jsonl")
 
 
-# ── anything at all ─────────────────────────────────────────────────────────────────────────────────────────────────
+# ── anything at all ───────────────────────────────────────────────────────────────────────────────
 
 PIECES = [
-    b'{"instruction": "a", "output": "b"}', b"[", b"]", b"{", b"}", b",", b":", b'"', b"\n", b"\r\n", b"\0", b"\xff", b"\xef\xbb\xbf",
-    b"NaN", b"1e999", b"null", b'"\\ud800"', b"\t", b";", b'{"messages": [', b"\xe2\x80\xa8", b" ", b"12", b"a,b", b"PAR1", b"\x1f\x8b\x08",
-]  # fmt: skip
+    b'{"instruction": "a", "output": "b"}',
+    b"[",
+    b"]",
+    b"{",
+    b"}",
+    b",",
+    b":",
+    b'"',
+    b"\n",
+    b"\r\n",
+    b"\0",
+    b"\xff",
+    b"\xef\xbb\xbf",
+    b"NaN",
+    b"1e999",
+    b"null",
+    b'"\\ud800"',
+    b"\t",
+    b";",
+    b'{"messages": [',
+    b"\xe2\x80\xa8",
+    b" ",
+    b"12",
+    b"a,b",
+    b"PAR1",
+    b"\x1f\x8b\x08",
+]
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".json", ".csv", ".tsv", ".parquet", ".jsonl.gz", ".csv.gz"])

@@ -1,7 +1,7 @@
 """Reading other people's rows without ever falling over, and writing our own files without ever losing one.
 
-Reading: JSON lines, JSON, CSV, TSV and Parquet, each also gzipped, in UTF-8 (with or without BOM) or UTF-16. A bad row is
-yielded as a `RowError` that knows its ``path:line``; only a file that cannot be read at all raises `DataError`.
+Reading: JSON lines, JSON, CSV, TSV and Parquet, each also gzipped, in UTF-8 (with or without BOM) or UTF-16. A bad row
+is yielded as a `RowError` that knows its ``path:line``; only a file that cannot be read at all raises `DataError`.
 Writing: into a temporary file beside the target, synced, then renamed, so that a file is whole or not there.
 """
 
@@ -65,7 +65,8 @@ class Row:
 def read_rows(path: Pathlike) -> Iterator[Row | RowError]:
     """Yield every row of one file, in order; a bad one as a `RowError` with its ``path:line`` and the reason.
 
-    Text is read as a stream. Reasons: ``broken_json``, ``not_an_object``, ``not_utf8``, ``nul_byte``, ``duplicate_key``,
+    Text is read as a stream. Reasons: ``broken_json``, ``not_an_object``, ``not_utf8``, ``nul_byte``,
+    ``duplicate_key``,
     ``not_a_number``, ``nested_too_deep``, ``lone_surrogate``, ``line_too_long``, ``ragged_row``, ``broken_csv``.
 
     Raises:
@@ -98,7 +99,9 @@ def _own_row(source: str, line: bytes) -> dict[str, Any]:
     try:
         value = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{source}: not valid JSON ({_json_problem(error)}). Was the file cut short or edited?") from None
+        raise DataError(
+            f"{source}: not valid JSON ({_json_problem(error)}). Was the file cut short or edited?"
+        ) from None
     if not isinstance(value, dict):
         raise DataError(f"{source}: a row must be an object, got {_json_type(value)}. Was the file edited?")
     return value
@@ -116,7 +119,7 @@ def read_json(path: Pathlike) -> Any:
 
 
 def write_jsonl(path: Pathlike, rows: Iterable[Mapping[str, Any]]) -> int:
-    """Write one JSON object per line and return how many; gzipped where the name ends in ``.gz``. Whole or not at all."""
+    """Write one JSON object per line and return how many; gzipped where the name ends in .gz. Whole or not at all."""
     count = 0
     with _atomic(Path(path)) as stream:
         for row in rows:
@@ -126,7 +129,7 @@ def write_jsonl(path: Pathlike, rows: Iterable[Mapping[str, Any]]) -> int:
 
 
 def write_json(path: Pathlike, value: Any) -> None:
-    """Write a value as indented JSON, whole or not at all. NaN and infinity become null: an undefined number is no number."""
+    """Write a value as indented JSON, whole or not at all. NaN and infinity become null: they are no numbers."""
     with _atomic(Path(path)) as stream:
         stream.write(_json_bytes(value, indent=2) + b"\n")
 
@@ -149,7 +152,9 @@ def refuse_overwriting(inputs: Iterable[Pathlike], outputs: Pathlike | Iterable[
     for source in inputs:
         for output in written:
             if _is_same_file(source, output):
-                raise UsageError(f"{output}: this output is the input {source} and would overwrite it. Choose another output.")
+                raise UsageError(
+                    f"{output}: this output is the input {source} and would overwrite it. Choose another output."
+                )
 
 
 def missing_path(path: Pathlike) -> DataError:
@@ -164,7 +169,7 @@ def missing_path(path: Pathlike) -> DataError:
     return DataError(f"{path}: no such file or folder.{near or known or ' Check the path.'}")
 
 
-# ── opening ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── opening ────────────────────────────────────────────────────────────────────────────────
 
 
 def _bare_name(path: Path) -> str:
@@ -240,7 +245,7 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
-# ── text: chunks → UTF-8 → lines ────────────────────────────────────────────────────────────────────────────────────
+# ── text: chunks → UTF-8 → lines ──────────────────────────────────────────────────────────────────
 
 
 def _utf8_chunks(stream: BinaryIO) -> Iterator[bytes]:
@@ -259,7 +264,7 @@ def _chunks(first: bytes, stream: BinaryIO) -> Iterator[bytes]:
 
 
 def _encoding(start: bytes) -> tuple[str | None, int]:
-    """The encoding if it is not UTF-8, and the length of the BOM. Without BOM: where the zeros are (RFC 4627, section 3)."""
+    """The encoding if it is not UTF-8, and the length of the BOM. Without BOM the zeros tell (RFC 4627, section 3)."""
     for bom, encoding in BOMS:
         if start.startswith(bom):
             return encoding, len(bom)
@@ -308,11 +313,11 @@ def _line_text(line: bytes) -> str:
     return line.decode("utf-8", "surrogateescape")
 
 
-# ── JSON ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── JSON ────────────────────────────────────────────────────────────────────────────────
 
 
 class _Flaw:
-    """Stands inside a parsed value where JSON allows what would be silently lost (a second equal key) or means nothing."""
+    """Stands in a parsed value for what JSON allows but would be lost in silence (an equal key) or is no value."""
 
     def __init__(self, reason: str, detail: str):
         self.reason, self.detail = reason, detail
@@ -386,7 +391,9 @@ def _row(value: Any, path: str, number: int) -> Row | RowError:
     if flaw is not None:
         return RowError(flaw.reason, flaw.detail, source)
     if not isinstance(value, dict):
-        return RowError("not_an_object", f"a row must be an object with named columns, got {_json_type(value)}.", source)
+        return RowError(
+            "not_an_object", f"a row must be an object with named columns, got {_json_type(value)}.", source
+        )
     return Row(value, path, number)
 
 
@@ -429,7 +436,14 @@ def _surrogate_flaw(text: str) -> _Flaw:
 
 
 def _json_type(value: Any) -> str:
-    names = {list: "a list", str: "a text", bool: "true or false", type(None): "null", int: "a number", float: "a number"}
+    names = {
+        list: "a list",
+        str: "a text",
+        bool: "true or false",
+        type(None): "null",
+        int: "a number",
+        float: "a number",
+    }
     return names.get(type(value), type(value).__name__)
 
 
@@ -488,7 +502,7 @@ def _elements(value: Any) -> list[Any]:
     return [value]
 
 
-# ── CSV and TSV ─────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── CSV and TSV ────────────────────────────────────────────────────────────────────────────────
 
 
 def _read_csv(path: Path, stream: BinaryIO) -> Iterator[Row | RowError]:
@@ -555,7 +569,7 @@ def _table_row(path: Path, number: int, header: list[str], values: list[str]) ->
     return _row(dict(zip(header, values)), str(path), number)
 
 
-# ── Parquet ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Parquet ────────────────────────────────────────────────────────────────────────────────
 
 
 def _read_parquet(path: Path, stream: BinaryIO) -> Iterator[Row | RowError]:
@@ -588,7 +602,7 @@ def _parquet_row(path: Path, number: int, batch: pyarrow.RecordBatch, index: int
 
 
 def _plain(value: Any) -> Any:
-    """A Parquet value as JSON has it: dates as ISO 8601, bytes as text or base64, NaN (how pandas writes "missing") as null."""
+    """A Parquet value as JSON has it: dates as ISO 8601, bytes as text or base64, NaN (pandas' "missing") as null."""
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -620,7 +634,7 @@ READERS: dict[str, Callable[[Path, BinaryIO], Iterator[Row | RowError]]] = {
 }
 
 
-# ── writing ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── writing ────────────────────────────────────────────────────────────────────────────────
 
 
 @contextmanager
@@ -670,7 +684,10 @@ WRITE_PROBLEMS = {
     errno.EROFS: ("the disk is read-only", "Choose another folder."),
     errno.ENOSPC: ("the disk is full", "Free some space or choose another disk."),
     errno.EDQUOT: ("the disk quota is used up", "Free some space or choose another disk."),
-    errno.EFBIG: ("the file is too large for the file system or the limit set", "Raise `ulimit -f` or choose another disk."),
+    errno.EFBIG: (
+        "the file is too large for the file system or the limit set",
+        "Raise `ulimit -f` or choose another disk.",
+    ),
     errno.EISDIR: ("it is a folder", "Choose a file name."),
     errno.ENOTDIR: ("a part of the path is a file, not a folder", "Choose another path."),
     errno.EEXIST: ("a part of the path is a file, not a folder", "Choose another path."),

@@ -488,7 +488,7 @@ def _scores(summary: Mapping[str, Any]) -> dict[str, Any]:
     verdicts = [
         row["verdict"]
         for row in summary.get("comparisons", [])
-        if (row["a"], row["b"], row["task"], row["metric"]) == ("tuned", "base", "overall", metric)
+        if {row["a"], row["b"]} == {"tuned", "base"} and (row["task"], row["metric"]) == ("overall", metric)
     ]
     value = {system: score.get("value") for system, score in overall[metric].items()}
     return {"metric": metric, "base": value.get("base"), "tuned": value.get("tuned"), "verdict": next(iter(verdicts), None)}

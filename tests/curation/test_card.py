@@ -12,7 +12,9 @@ from tunesmith.recipe import DataSection
 
 def prepared_from(tmp_path, rows):
     path = tmp_path / "x|y.jsonl"
-    path.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows), encoding="utf-8")
+    path.write_text(
+        "".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows), encoding="utf-8"
+    )
     return prepare(DataSection(sources=[str(path)])), path
 
 

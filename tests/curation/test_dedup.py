@@ -24,7 +24,10 @@ DIFFERENT = [
     (pair("q", "a"), pair("q", "A")),
     (pair("q", "a"), pair("q", "a", tools=({"name": "f"},))),
     (pair("a b", "a"), pair("ab", "a")),
-    (pair("q", ""), Record("1", (Message("user", "q"), Message("assistant", "", tool_calls=({"name": "f", "arguments": {}},))))),
+    (
+        pair("q", ""),
+        Record("1", (Message("user", "q"), Message("assistant", "", tool_calls=({"name": "f", "arguments": {}},)))),
+    ),
     (pair("q", "a"), Record("1", (Message("system", "q"), Message("assistant", "a")))),
 ]
 
@@ -39,7 +42,9 @@ def test_case_accents_punctuation_and_spacing_do_not_make_another_question(quest
     assert prompt_key(pair(question, "x")) == prompt_key(pair("What is it?", "y"))
 
 
-@pytest.mark.parametrize(("one", "other"), [("What is it?", "What is in it?"), ("+", "-"), ("1 2", "3"), ("是什么", "为什么")])
+@pytest.mark.parametrize(
+    ("one", "other"), [("What is it?", "What is in it?"), ("+", "-"), ("1 2", "3"), ("是什么", "为什么")]
+)
 def test_other_words_or_signs_make_another_question(one, other):
     assert prompt_key(pair(one, "x")) != prompt_key(pair(other, "x"))
 

@@ -26,71 +26,114 @@ U, A, S = "user", "assistant", "system"
 TURNS = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]
 SHAREGPT = [{"from": "human", "value": "q"}, {"from": "gpt", "value": "a"}]
 
-# name, row, what is said, meta, task, references
+QA = [(U, "q"), (A, "a")]
+
+
+def case(name, row, turns, meta=None, task="", references=()):
+    return name, row, turns, meta or {}, task, references
+
+
 TABLE = [
-    ("messages", {"messages": TURNS}, [(U, "q"), (A, "a")], {}, "", ()),
-    ("messages", {"messages": json.dumps(TURNS), "id": 3}, [(U, "q"), (A, "a")], {"id": 3}, "", ()),
-    ("messages", {"messages": TURNS, "system": "s", "category": "c"}, [(S, "s"), (U, "q"), (A, "a")], {}, "c", ()),
-    ("messages", {"messages": [{"role": "system", "content": "s"}, *TURNS], "system": "s"}, [(S, "s"), (U, "q"), (A, "a")], {}, "", ()),
-    ("messages", {"messages": [{**TURNS[0], "mood": "x"}, TURNS[1]]}, [(U, "q"), (A, "a")], {"message_columns": {"0": {"mood": "x"}}}, "", ()),
-    ("conversations", {"conversations": SHAREGPT, "system": "s"}, [(S, "s"), (U, "q"), (A, "a")], {}, "", ()),
-    ("conversations", {"conversation": TURNS}, [(U, "q"), (A, "a")], {}, "", ()),
-    ("prompt/completion", {"prompt": "q", "completion": "a", "weight": 2}, [(U, "q"), (A, "a")], {"weight": 2}, "", ()),
-    ("prompt/completion", {"prompt": "q", "response": ""}, [(U, "q"), (A, "")], {}, "", ()),
-    ("prompt/completion", {"prompt": TURNS[:1], "completion": TURNS[1:]}, [(U, "q"), (A, "a")], {}, "", ()),
-    ("prompt/completion", {"prompt": json.dumps(TURNS[:1]), "completion": "[1, 2]"}, [(U, "q"), (A, "[1, 2]")], {}, "", ()),
-    ("prompt/completion", {"prompt": "q", "completion": TURNS[1]}, [(U, "q"), (A, "a")], {}, "", ()),
-    ("prompt/completion", {"prompt": "q", "completion": ["a", "b"]}, [(U, "q"), (A, "a")], {}, "", ("a", "b")),
-    ("alpaca", {"instruction": "q", "input": "i", "output": "a"}, [(U, "q\n\ni"), (A, "a")], {}, "", ()),
-    ("alpaca", {"instruction": "q", "input": "", "output": "a", "sources": ["x"]}, [(U, "q"), (A, "a")], {"sources": ["x"]}, "", ()),
-    ("alpaca", {"instruction": "q", "input": None, "output": "a"}, [(U, "q"), (A, "a")], {}, "", ()),
-    ("alpaca", {"instruction": "q", "input": "<noinput>", "output": "a"}, [(U, "q"), (A, "a")], {"input": "<noinput>"}, "", ()),
-    ("alpaca", {"instruction": "q", "input": "", "output": '["x", "y"]'}, [(U, "q"), (A, '["x", "y"]')], {}, "", ()),
-    ("alpaca", {"instruction": "q", "output": 42}, [(U, "q"), (A, "42")], {}, "", ()),
-    ("alpaca", {"instruction": "q", "response": "a", "system": "s"}, [(S, "s"), (U, "q"), (A, "a")], {}, "", ()),
-    (
+    case("messages", {"messages": TURNS}, QA),
+    case("messages", {"messages": json.dumps(TURNS), "id": 3}, QA, {"id": 3}),
+    case("messages", {"messages": TURNS, "system": "s", "category": "c"}, [(S, "s"), (U, "q"), (A, "a")], task="c"),
+    case(
+        "messages",
+        {"messages": [{"role": "system", "content": "s"}, *TURNS], "system": "s"},
+        [(S, "s"), (U, "q"), (A, "a")],
+    ),
+    case(
+        "messages", {"messages": [{**TURNS[0], "mood": "x"}, TURNS[1]]}, QA, {"message_columns": {"0": {"mood": "x"}}}
+    ),
+    case("conversations", {"conversations": SHAREGPT, "system": "s"}, [(S, "s"), (U, "q"), (A, "a")]),
+    case("conversations", {"conversation": TURNS}, QA),
+    case("prompt/completion", {"prompt": "q", "completion": "a", "weight": 2}, QA, {"weight": 2}),
+    case("prompt/completion", {"prompt": "q", "response": ""}, [(U, "q"), (A, "")]),
+    case("prompt/completion", {"prompt": TURNS[:1], "completion": TURNS[1:]}, QA),
+    case("prompt/completion", {"prompt": json.dumps(TURNS[:1]), "completion": "[1, 2]"}, [(U, "q"), (A, "[1, 2]")]),
+    case("prompt/completion", {"prompt": "q", "completion": TURNS[1]}, QA),
+    case("prompt/completion", {"prompt": "q", "completion": ["a", "b"]}, QA, references=("a", "b")),
+    case("alpaca", {"instruction": "q", "input": "i", "output": "a"}, [(U, "q\n\ni"), (A, "a")]),
+    case("alpaca", {"instruction": "q", "input": "", "output": "a", "sources": ["x"]}, QA, {"sources": ["x"]}),
+    case("alpaca", {"instruction": "q", "input": None, "output": "a"}, QA),
+    case("alpaca", {"instruction": "q", "input": "<noinput>", "output": "a"}, QA, {"input": "<noinput>"}),
+    case("alpaca", {"instruction": "q", "input": "", "output": '["x", "y"]'}, [(U, "q"), (A, '["x", "y"]')]),
+    case("alpaca", {"instruction": "q", "output": 42}, [(U, "q"), (A, "42")]),
+    case("alpaca", {"instruction": "q", "response": "a", "system": "s"}, [(S, "s"), (U, "q"), (A, "a")]),
+    case(
         "alpaca",
         {"instruction": "q2", "input": "", "output": "a2", "history": [["q1", "a1"]], "system": "s"},
-        [(S, "s"), (U, "q1"), (A, "a1"), (U, "q2"), (A, "a2")], {}, "", (),
+        [(S, "s"), (U, "q1"), (A, "a1"), (U, "q2"), (A, "a2")],
     ),
-    (
+    case(
         "alpaca",
         {"instruction": "q2", "output": "a2", "history": json.dumps(TURNS)},
-        [(U, "q"), (A, "a"), (U, "q2"), (A, "a2")], {}, "", (),
+        [(U, "q"), (A, "a"), (U, "q2"), (A, "a2")],
     ),
-    ("alpaca", {"instruction": "q", "output": "a", "response": "b"}, [(U, "q"), (A, "a")], {"response": "b"}, "", ()),
-    ("dolly", {"instruction": "q", "context": "", "response": "a", "category": "qa", "source": "s"}, [(U, "q"), (A, "a")], {"source": "s"}, "qa", ()),
-    ("dolly", {"instruction": "q", "context": "c", "response": "a"}, [(U, "q\n\nc"), (A, "a")], {}, "", ()),
-    ("question/answer", {"question": "q", "answer": "a"}, [(U, "q"), (A, "a")], {}, "", ()),
-    ("question/answer", {"question": "q", "answer": ["a", "b"]}, [(U, "q"), (A, "a")], {}, "", ("a", "b")),
-    ("question/answer", {"question": "q", "context": "c", "answers": ["a"], "id": "1"}, [(U, "c\n\nq"), (A, "a")], {"id": "1"}, "", ("a",)),
-    ("question/answer", {"question": "q", "context": "c", "answers": {"text": ["a"], "answer_start": [0]}}, [(U, "c\n\nq"), (A, "a")], {}, "", ("a",)),
-    ("question/answer", {"question": "q", "rationale": "because", "answer": "a", "task": "t"}, [(U, "q"), (A, "because\na")], {}, "t", ("a",)),
-    ("question/answer", {"system_prompt": "s", "question": "q", "response": "a"}, [(S, "s"), (U, "q"), (A, "a")], {}, "", ()),
-    ("multiple choice", {"question": "q", "choices": ["x", "y"], "answer": "B"}, [(U, "q\nA. x\nB. y"), (A, "B")], {}, "", ()),
-    ("multiple choice", {"question": "q", "choices": ["x", "y"], "answer": 0, "subject": "s"}, [(U, "q\nA. x\nB. y"), (A, "A")], {"subject": "s"}, "", ()),
-    ("source/target", {"source": "q", "target": "a"}, [(U, "q"), (A, "a")], {}, "", ()),
-    ("input/output", {"input": "q", "target": "a", "task": "t"}, [(U, "q"), (A, "a")], {}, "t", ()),
-    ("input/output", {"input": "q", "output": "a"}, [(U, "q"), (A, "a")], {}, "", ()),
-    ("mt-bench", {"turns": ["q1", "q2"], "category": "c"}, [(U, "q1"), (U, "q2")], {}, "c", ()),
-    ("mt-bench", {"turns": ["q1", "q2"], "reference": ["a1", "a2"]}, [(U, "q1"), (A, "a1"), (U, "q2"), (A, "a2")], {}, "", ()),
-    ("preference", {"prompt": "q", "chosen": "a", "rejected": "b"}, [(U, "q"), (A, "a")], {"rejected": "b"}, "", ()),
-    ("preference", {"prompt": TURNS[:1], "chosen": TURNS[1:], "rejected": "b"}, [(U, "q"), (A, "a")], {"rejected": "b"}, "", ()),
-    ("preference", {"prompt": "q", "chosen": TURNS, "rejected": TURNS}, [(U, "q"), (A, "a")], {"rejected": TURNS}, "", ()),
-    ("preference", {"chosen": TURNS, "rejected": TURNS}, [(U, "q"), (A, "a")], {"rejected": TURNS}, "", ()),
-    ("preference", {"conversations": SHAREGPT[:1], "chosen": SHAREGPT[1], "rejected": "b"}, [(U, "q"), (A, "a")], {"rejected": "b"}, "", ()),
-    ("preference", {"chosen": "\n\nHuman: q\n\nAssistant: a", "rejected": "b"}, [(U, "q"), (A, "a")], {"rejected": "b"}, "", ()),
-    (
+    case("alpaca", {"instruction": "q", "output": "a", "response": "b"}, QA, {"response": "b"}),
+    case(
+        "dolly",
+        {"instruction": "q", "context": "", "response": "a", "category": "qa", "source": "s"},
+        QA,
+        {"source": "s"},
+        "qa",
+    ),
+    case("dolly", {"instruction": "q", "context": "c", "response": "a"}, [(U, "q\n\nc"), (A, "a")]),
+    case("question/answer", {"question": "q", "answer": "a"}, QA),
+    case("question/answer", {"question": "q", "answer": ["a", "b"]}, QA, references=("a", "b")),
+    case(
+        "question/answer",
+        {"question": "q", "context": "c", "answers": ["a"], "id": "1"},
+        [(U, "c\n\nq"), (A, "a")],
+        {"id": "1"},
+        "",
+        ("a",),
+    ),
+    case(
+        "question/answer",
+        {"question": "q", "context": "c", "answers": {"text": ["a"], "answer_start": [0]}},
+        [(U, "c\n\nq"), (A, "a")],
+        references=("a",),
+    ),
+    case(
+        "question/answer",
+        {"question": "q", "rationale": "because", "answer": "a", "task": "t"},
+        [(U, "q"), (A, "because\na")],
+        {},
+        "t",
+        ("a",),
+    ),
+    case("question/answer", {"system_prompt": "s", "question": "q", "response": "a"}, [(S, "s"), (U, "q"), (A, "a")]),
+    case("multiple choice", {"question": "q", "choices": ["x", "y"], "answer": "B"}, [(U, "q\nA. x\nB. y"), (A, "B")]),
+    case(
+        "multiple choice",
+        {"question": "q", "choices": ["x", "y"], "answer": 0, "subject": "s"},
+        [(U, "q\nA. x\nB. y"), (A, "A")],
+        {"subject": "s"},
+    ),
+    case("source/target", {"source": "q", "target": "a"}, QA),
+    case("input/output", {"input": "q", "target": "a", "task": "t"}, QA, task="t"),
+    case("input/output", {"input": "q", "output": "a"}, QA),
+    case("mt-bench", {"turns": ["q1", "q2"], "category": "c"}, [(U, "q1"), (U, "q2")], task="c"),
+    case("mt-bench", {"turns": ["q1", "q2"], "reference": ["a1", "a2"]}, [(U, "q1"), (A, "a1"), (U, "q2"), (A, "a2")]),
+    case("preference", {"prompt": "q", "chosen": "a", "rejected": "b"}, QA, {"rejected": "b"}),
+    case("preference", {"prompt": TURNS[:1], "chosen": TURNS[1:], "rejected": "b"}, QA, {"rejected": "b"}),
+    case("preference", {"prompt": "q", "chosen": TURNS, "rejected": TURNS}, QA, {"rejected": TURNS}),
+    case("preference", {"chosen": TURNS, "rejected": TURNS}, QA, {"rejected": TURNS}),
+    case("preference", {"conversations": SHAREGPT[:1], "chosen": SHAREGPT[1], "rejected": "b"}, QA, {"rejected": "b"}),
+    case("preference", {"chosen": "\n\nHuman: q\n\nAssistant: a", "rejected": "b"}, QA, {"rejected": "b"}),
+    case(
         "preference",
         {"instruction": "q", "input": "i", "history": [["x", "y"]], "chosen": "a", "rejected": "b"},
-        [(U, "x"), (A, "y"), (U, "q\n\ni"), (A, "a")], {"rejected": "b"}, "", (),
+        [(U, "x"), (A, "y"), (U, "q\n\ni"), (A, "a")],
+        {"rejected": "b"},
     ),
-    ("unpaired preference", {"messages": TURNS, "label": True}, [(U, "q"), (A, "a")], {}, "", ()),
-    ("unpaired preference", {"prompt": "q", "completion": "a", "kto_tag": True}, [(U, "q"), (A, "a")], {}, "", ()),
-    ("prompt", {"prompt": "q", "key": 1000, "kwargs": [{}]}, [(U, "q")], {"key": 1000, "kwargs": [{}]}, "", ()),
-    ("prompt", {"question": "q", "best_answer": "a"}, [(U, "q")], {"best_answer": "a"}, "", ()),
-    ("text", {"text": "t", "id": 1}, [(A, "t")], {"id": 1}, "", ()),
-]  # fmt: skip
+    case("unpaired preference", {"messages": TURNS, "label": True}, QA),
+    case("unpaired preference", {"prompt": "q", "completion": "a", "kto_tag": True}, QA),
+    case("prompt", {"prompt": "q", "key": 1000, "kwargs": [{}]}, [(U, "q")], {"key": 1000, "kwargs": [{}]}),
+    case("prompt", {"question": "q", "best_answer": "a"}, [(U, "q")], {"best_answer": "a"}),
+    case("text", {"text": "t", "id": 1}, [(A, "t")], {"id": 1}),
+]
 
 
 @pytest.mark.parametrize(("name", "row", "turns", "meta", "task", "references"), TABLE)
@@ -107,9 +150,21 @@ def test_the_table_above_misses_no_convention():
 
 
 REFUSED = [
-    ("unknown_format", {"text": "t", "label": "x"}, "the columns (text, label) fit no known convention. Say what they are, for example columns: {input: text, output: label}."),
-    ("unknown_format", {"premise": "p", "hypothesis": "h", "label": 1}, 'columns: {input: "{premise} {hypothesis}", output: label}'),
-    ("unknown_format", {"question": "q", "passage": "p", "label": True, "idx": 1}, 'columns: {input: "{passage} {question}", output: label}'),
+    (
+        "unknown_format",
+        {"text": "t", "label": "x"},
+        "the columns (text, label) fit no known convention. Say what they are, for example columns: {input: text,",
+    ),
+    (
+        "unknown_format",
+        {"premise": "p", "hypothesis": "h", "label": 1},
+        'columns: {input: "{premise} {hypothesis}", output: label}',
+    ),
+    (
+        "unknown_format",
+        {"question": "q", "passage": "p", "label": True, "idx": 1},
+        'columns: {input: "{passage} {question}", output: label}',
+    ),
     ("unknown_format", {"en": "a", "de": "b", "fr": "c"}, "columns: {input: en, output: de}"),
     ("unknown_format", {"goal": "g", "id": 1}, "columns: {prompt: goal}"),
     ("unknown_format", {"tokens": ["a"], "tags": ["O"]}, "Turn it into instruction and output first"),
@@ -131,7 +186,7 @@ REFUSED = [
     ("too_many_choices", {"question": "q", "choices": list(range(27)), "answer": "A"}, "27 choices"),
     ("broken_tree", {"prompt": {"role": "prompter", "text": "x", "replies": 5}}, "must be a list of messages"),
     ("broken_record", {"id": "1", "content_sha256": "x", "messages": [1]}, "looks like a row of a run folder"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("reason", "row", "detail"), REFUSED)
@@ -149,7 +204,12 @@ def test_columns_that_a_union_of_tables_left_empty_do_not_decide():
 
 
 def test_several_instances_are_several_records_with_their_own_ids():
-    instances = [{"input": "i1", "output": "a1"}, {"input": "<noinput>", "output": "a2", "note": "n"}, {"input": "i3"}, 7]
+    instances = [
+        {"input": "i1", "output": "a1"},
+        {"input": "<noinput>", "output": "a2", "note": "n"},
+        {"input": "i3"},
+        7,
+    ]
     row = {"id": "s1", "instruction": "q", "instances": instances, "is_classification": False}
     name, parts = read(row)
     assert name == "instances" and [type(part) for part in parts] == [Record, Record, Record, Drop]
@@ -166,18 +226,27 @@ def node(role: str, text: str, *replies: dict, **others) -> dict:
 
 def test_a_message_tree_gives_a_record_for_every_last_answer_and_counts_unanswered_questions():
     tree = node(
-        "prompter", "q",
-        node("assistant", "a1", node("prompter", "q2", node("assistant", "a2", message_id="m")), node("prompter", "lost1")),
+        "prompter",
+        "q",
+        node(
+            "assistant",
+            "a1",
+            node("prompter", "q2", node("assistant", "a2", message_id="m")),
+            node("prompter", "lost1"),
+        ),
         node("assistant", "a3", node("prompter", "lost2")),
         node("assistant", "a4"),
         node("assistant", "gone", deleted=True),
-    )  # fmt: skip
+    )
     name, parts = read({"message_tree_id": "t", "prompt": tree})
     records = [part for part in parts if isinstance(part, Record)]
     assert name == "message tree"
     expected = [[(U, "q"), (A, "a1"), (U, "q2"), (A, "a2")], [(U, "q"), (A, "a3")], [(U, "q"), (A, "a4")]]
     assert sorted(said(record) for record in records) == sorted(expected)
-    assert Counter(part.reason for part in parts if isinstance(part, Drop)) == {"unanswered_prompt": 2, "deleted_message": 1}
+    assert Counter(part.reason for part in parts if isinstance(part, Drop)) == {
+        "unanswered_prompt": 2,
+        "deleted_message": 1,
+    }
     (deep,) = [record for record in records if len(record.messages) == 4]
     assert deep.meta["nodes"][3] == {"message_id": "m"} and deep.meta["message_tree_id"] == "t"
 
@@ -187,7 +256,11 @@ def test_a_row_of_a_run_folder_is_the_record_it_was():
     name, (again,) = record_from_row(record.to_dict(), source="runs/x/data/test.jsonl:7")
     assert name == "tunesmith"
     assert (again.id, again.content_sha256, again.task) == (record.id, record.content_sha256, "t")
-    assert (again.references, again.tools, again.source) == (record.references, record.tools, "runs/x/data/test.jsonl:7")
+    assert (again.references, again.tools, again.source) == (
+        record.references,
+        record.tools,
+        "runs/x/data/test.jsonl:7",
+    )
     assert again.meta == {"extra": 1, "source": "x.jsonl:1"}
 
 
@@ -198,11 +271,14 @@ def test_the_task_of_the_source_wins_and_the_rows_own_stays_in_meta():
 
 def test_the_id_depends_on_the_row_alone():
     row = {"prompt": "q", "completion": "a"}
-    ids = [record_from_row(dict(items), source=source)[1][0].id for items, source in ((row.items(), "a:1"), (list(row.items())[::-1], "b:2"))]
+    ids = [
+        record_from_row(dict(items), source=source)[1][0].id
+        for items, source in ((row.items(), "a:1"), (list(row.items())[::-1], "b:2"))
+    ]
     assert ids[0] == ids[1] != read({"prompt": "q", "completion": "b"})[1][0].id
 
 
-# ── the real files ──────────────────────────────────────────────────────────────────────────────────────────────────
+# ── the real files ────────────────────────────────────────────────────────────────────────────────
 
 # file: convention, rows, rows kept, records, messages, dropped parts
 INSTRUCTIONS = {
@@ -267,7 +343,7 @@ def test_every_text_of_every_row_is_in_a_record_or_its_meta(shared, name):
     for row, row_parts in zip(rows, parts):
         found = "\n".join(text for part in row_parts for text in texts_in(part.to_dict()))
         for text in texts_in(row):
-            held = texts_in(json.loads(text)) if text[:2] in ('{"', '[{', "[]") and is_json(text) else [text]
+            held = texts_in(json.loads(text)) if text[:2] in ('{"', "[{", "[]") and is_json(text) else [text]
             assert all(piece in found or piece in structure for piece in held) or text in found
 
 
@@ -291,7 +367,9 @@ def test_every_message_of_the_trees_is_in_a_record_or_a_counted_unanswered_quest
             texts.add(tree_node["message_id"])
     covered = {tree_node["message_id"] for record in records_of(parts) for tree_node in record.meta["nodes"]}
     assert covered == texts and len(texts) + unanswered == 1167
-    assert Counter(part.reason for row in parts for part in row if isinstance(part, Drop)) == {"unanswered_prompt": unanswered}
+    assert Counter(part.reason for row in parts for part in row if isinstance(part, Drop)) == {
+        "unanswered_prompt": unanswered
+    }
 
 
 def test_glaive_keeps_every_call_every_answer_and_every_tool(shared):

@@ -13,13 +13,21 @@ from tunesmith.files import write_json
 
 def put(folder, rows) -> str:
     path = folder / "x.jsonl"
-    path.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows), encoding="utf-8")
+    path.write_text(
+        "".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows), encoding="utf-8"
+    )
     return str(path)
 
 
 def test_an_inspection_tells_format_counts_lengths_duplicates_empty_answers_and_shows_rows(tmp_path):
     rows = [{"instruction": f"q {k}", "output": "a b c", "category": "t"} for k in range(5)]
-    rows += [rows[0], {"instruction": "q", "output": ""}, "{", {"messages": [{"role": "user", "content": "only"}]}, {"text": "t", "label": 1}]
+    rows += [
+        rows[0],
+        {"instruction": "q", "output": ""},
+        "{",
+        {"messages": [{"role": "user", "content": "only"}]},
+        {"text": "t", "label": 1},
+    ]
     found = inspect_file(put(tmp_path, rows), limit=2).to_dict()
     assert found["format"] == "mixed: alpaca 7, messages 1, unknown 1"
     assert (found["rows_in"], found["kept"], found["dropped"]) == (10, 8, {"broken_json": 1, "unknown_format": 1})
@@ -34,13 +42,20 @@ def test_an_inspection_tells_format_counts_lengths_duplicates_empty_answers_and_
 
 def test_a_file_where_no_row_is_known_is_inspected_with_what_to_add(tmp_path):
     found = inspect_file(put(tmp_path, [{"text": "t", "label": "x"}] * 3)).to_dict()
-    assert (found["format"], found["rows_in"], found["kept"], found["dropped"]) == ("unknown", 3, 0, {"unknown_format": 3})
+    assert (found["format"], found["rows_in"], found["kept"], found["dropped"]) == (
+        "unknown",
+        3,
+        0,
+        {"unknown_format": 3},
+    )
     assert "columns: {input: text, output: label}" in found["problem"]
     assert found["lengths"]["answer"]["words"] is None and found["rows"] == []
 
 
 def test_with_columns_it_is_known(tmp_path):
-    found = inspect_file(put(tmp_path, [{"text": "t", "label": "x"}] * 3), columns={"input": "text", "output": "label"}).to_dict()
+    found = inspect_file(
+        put(tmp_path, [{"text": "t", "label": "x"}] * 3), columns={"input": "text", "output": "label"}
+    ).to_dict()
     assert (found["format"], found["kept"], found["problem"]) == ("input/output", 3, "")
 
 
@@ -58,7 +73,12 @@ def test_a_missing_file_is_an_error_with_the_nearest_name(tmp_path):
 
 def test_prompts_without_answers_are_kept_and_counted(shared):
     found = inspect_file(str(shared / "data/tasks/ifeval_prompts.jsonl")).to_dict()
-    assert (found["format"], found["kept"], found["num_without_answer"], found["would_be_dropped"]) == ("prompt", 541, 541, {})
+    assert (found["format"], found["kept"], found["num_without_answer"], found["would_be_dropped"]) == (
+        "prompt",
+        541,
+        541,
+        {},
+    )
 
 
 def test_empty_answers_and_duplicates_of_real_files_are_found(shared):

@@ -14,6 +14,9 @@ def test_lengths_are_counted_in_words_and_characters_by_nearest_rank():
 
 
 def test_what_is_not_there_has_no_lengths():
-    assert summarize_lengths([]) == {"prompt": {"words": None, "characters": None}, "answer": {"words": None, "characters": None}}
+    assert summarize_lengths([]) == {
+        "prompt": {"words": None, "characters": None},
+        "answer": {"words": None, "characters": None},
+    }
     one = summarize_lengths([Record("1", (Message("user", "a b"),))])
     assert one["answer"]["words"] is None and one["prompt"]["words"] == {"min": 2, "median": 2, "p95": 2, "max": 2}

@@ -16,7 +16,9 @@ from tunesmith.recipe import DataSection
 
 def put(folder, name, rows) -> str:
     path = folder / name
-    path.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows), encoding="utf-8")
+    path.write_text(
+        "".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows), encoding="utf-8"
+    )
     return str(path)
 
 
@@ -34,19 +36,34 @@ def questions(records) -> list[str]:
 
 def check_ledger(prepared: Prepared) -> None:
     read, *stages = prepared.funnel
-    assert read["num_in"] == read["num_kept"] + read["num_dropped"] and sum(read["reasons"].values()) == read["num_dropped"]
+    assert (
+        read["num_in"] == read["num_kept"] + read["num_dropped"]
+        and sum(read["reasons"].values()) == read["num_dropped"]
+    )
     num = read["num_out"]
     for stage in stages:
-        assert stage["num_in"] == num == stage["num_out"] - stage.get("num_repeated", 0) + stage["num_dropped"] or stage["stage"] == "mix"
+        assert (
+            stage["num_in"] == num == stage["num_out"] - stage.get("num_repeated", 0) + stage["num_dropped"]
+            or stage["stage"] == "mix"
+        )
         assert sum(stage["reasons"].values()) == stage["num_dropped"]
         num = stage["num_out"]
     listed = Counter(drop.stage for drop in prepared.drops)
-    assert listed == Counter({**{s["stage"]: s["num_dropped"] for s in prepared.funnel}, "read_part": read["num_dropped_parts"]})
+    assert listed == Counter(
+        {**{s["stage"]: s["num_dropped"] for s in prepared.funnel}, "read_part": read["num_dropped_parts"]}
+    )
 
 
 def test_records_are_read_cleaned_and_split_and_the_ledger_adds_up(tmp_path):
-    extra = ["{broken", {"instruction": "q", "output": " "}, {"instruction": "question 3 ", "output": "answer 3"}, {"text": "t", "label": 0}]
-    prepared = prepare(section(put(tmp_path, "x.jsonl", rows(0, 100) + extra), validation_fraction=0.1, test_fraction=0.2))
+    extra = [
+        "{broken",
+        {"instruction": "q", "output": " "},
+        {"instruction": "question 3 ", "output": "answer 3"},
+        {"text": "t", "label": 0},
+    ]
+    prepared = prepare(
+        section(put(tmp_path, "x.jsonl", rows(0, 100) + extra), validation_fraction=0.1, test_fraction=0.2)
+    )
     check_ledger(prepared)
     assert [len(prepared.train), len(prepared.validation), len(prepared.test)] == [70, 10, 20]
     assert [(drop.stage, drop.reason) for drop in prepared.drops] == [
@@ -75,7 +92,9 @@ def test_a_user_list_of_stages_is_run_in_its_order(tmp_path):
 
 
 def test_a_stage_that_drops_everything_is_an_error(tmp_path):
-    with pytest.raises(DataError, match=r"curate: stage drop_empty dropped all 2 records \(empty_answer 2\). First: .*x.jsonl:1"):
+    with pytest.raises(
+        DataError, match=r"curate: stage drop_empty dropped all 2 records \(empty_answer 2\). First: .*x.jsonl:1"
+    ):
         prepare(section(put(tmp_path, "x.jsonl", [{"prompt": "q", "completion": ""}] * 2)))
 
 
@@ -86,26 +105,38 @@ def test_at_most_max_records_are_chosen_by_the_seed(tmp_path):
         check_ledger(prepared)
         assert sum(len(s) for s in (prepared.train, prepared.validation, prepared.test)) == 50
         assert prepared.funnel[-2] == {
-            "stage": "max_records", "unit": "records", "num_in": 200, "num_out": 50, "num_dropped": 150, "reasons": {"not_chosen": 150},
-        }  # fmt: skip
+            "stage": "max_records",
+            "unit": "records",
+            "num_in": 200,
+            "num_out": 50,
+            "num_dropped": 150,
+            "reasons": {"not_chosen": 150},
+        }
     assert questions(chosen[0].train) == questions(chosen[1].train) != questions(chosen[2].train)
 
 
 def test_a_source_with_a_split_fills_it_alone_and_what_it_asks_leaves_training(tmp_path):
     train = put(tmp_path, "train.jsonl", rows(0, 100))
-    test = put(tmp_path, "test.jsonl", [{"instruction": "Question 5?", "output": "other"}, *rows(500, 510), *rows(7, 8)])
+    test = put(
+        tmp_path, "test.jsonl", [{"instruction": "Question 5?", "output": "other"}, *rows(500, 510), *rows(7, 8)]
+    )
     prepared = prepare(section(train, {"path": test, "split": "test"}, validation_fraction=0.1, test_fraction=0.5))
     check_ledger(prepared)
     assert len(prepared.test) == 12 and len(prepared.validation) == 10 and len(prepared.train) == 88
-    assert {(drop.stage, drop.reason) for drop in prepared.drops} == {("drop_duplicates", "duplicate"), ("split", "held_out_prompt")}
+    assert {(drop.stage, drop.reason) for drop in prepared.drops} == {
+        ("drop_duplicates", "duplicate"),
+        ("split", "held_out_prompt"),
+    }
     assert all(drop.source.startswith(train) for drop in prepared.drops)
     everywhere = {prompt_key(record) for record in prepared.train + prepared.validation}
     assert not everywhere & {prompt_key(record) for record in prepared.test}
 
 
 def test_held_out_questions_also_leave_a_source_that_is_marked_for_training(tmp_path):
-    sources = [{"path": put(tmp_path, f"{name}.jsonl", rows(*span)), "split": name} for name, span in
-               (("train", (0, 50)), ("validation", (45, 60)), ("test", (40, 46)))]  # fmt: skip
+    sources = [
+        {"path": put(tmp_path, f"{name}.jsonl", rows(*span)), "split": name}
+        for name, span in (("train", (0, 50)), ("validation", (45, 60)), ("test", (40, 46)))
+    ]
     sources[1] = {"path": put(tmp_path, "validation.jsonl", rows(45, 60, task="t")), "split": "validation"}
     prepared = prepare(section(*sources), "none")
     assert [len(prepared.train), len(prepared.validation), len(prepared.test)] == [40, 14, 6]
@@ -187,7 +218,9 @@ def test_a_folder_that_cannot_be_made_is_a_resource_error(tmp_path):
         write_prepared(prepared, tmp_path / "file" / "data")
 
 
-@pytest.mark.parametrize("name", ["dolly_5k", "t0_mixture", "oasst_tree_en_100", "glaive_toolcall_en_demo", "oasst1_zh_multiturn"])
+@pytest.mark.parametrize(
+    "name", ["dolly_5k", "t0_mixture", "oasst_tree_en_100", "glaive_toolcall_en_demo", "oasst1_zh_multiturn"]
+)
 def test_real_files_are_prepared_with_a_ledger_that_adds_up_and_no_leak(shared, name):
     prepared = prepare(section(str(shared / f"data/instructions/{name}.jsonl")))
     check_ledger(prepared)

@@ -24,13 +24,17 @@ MESSAGES = {"messages": [{"role": "user", "content": "q"}, {"role": "assistant",
 def put(folder, name, rows) -> str:
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows), encoding="utf-8")
+    path.write_text(
+        "".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows), encoding="utf-8"
+    )
     return str(path)
 
 
 def read(path, on_bad_row="drop", require_answer=True, **source):
     report = ReadReport(str(path))
-    parts = list(read_source(Source(path=str(path), **source), report, on_bad_row=on_bad_row, require_answer=require_answer))
+    parts = list(
+        read_source(Source(path=str(path), **source), report, on_bad_row=on_bad_row, require_answer=require_answer)
+    )
     return [p for p in parts if isinstance(p, Record)], [p for p in parts if isinstance(p, Drop)], report
 
 
@@ -38,13 +42,17 @@ def numbered(count, **extra):
     return [{"instruction": f"q{k}", "output": f"a{k}", **extra} for k in range(count)]
 
 
-# ── paths ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── paths ────────────────────────────────────────────────────────────────────────────────
 
 
 def test_a_folder_stands_for_all_files_we_read_in_it_at_any_depth(tmp_path):
     for name in ("b.jsonl", "a.csv", "deep/c.json.gz", ".hidden.jsonl", ".git/d.jsonl", "README.md", "e.txt"):
         put(tmp_path, name, ["x"])
-    assert [str(path.relative_to(tmp_path)) for path in expand_paths(str(tmp_path))] == ["a.csv", "b.jsonl", "deep/c.json.gz"]
+    assert [str(path.relative_to(tmp_path)) for path in expand_paths(str(tmp_path))] == [
+        "a.csv",
+        "b.jsonl",
+        "deep/c.json.gz",
+    ]
 
 
 def test_a_glob_stands_for_the_files_it_matches(tmp_path):
@@ -82,7 +90,7 @@ def test_owner_and_name_are_a_hub_dataset_where_no_such_folder_lies_here(tmp_pat
             expand_paths(local)
 
 
-# ── rows ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── rows ────────────────────────────────────────────────────────────────────────────────
 
 
 def test_conventions_may_be_mixed_in_one_file_and_the_report_counts_them(tmp_path):
@@ -106,7 +114,9 @@ def test_a_broken_line_in_the_middle_is_dropped_with_its_path_and_line(tmp_path)
     assert (report.rows_in, report.kept, sum(report.dropped.values())) == (5, 2, 3)
 
 
-@pytest.mark.parametrize("row", ["{broken", {"messages": [{"role": "narrator", "content": "x"}]}, {"text": "t", "label": 1}, {"prompt": "q"}])
+@pytest.mark.parametrize(
+    "row", ["{broken", {"messages": [{"role": "narrator", "content": "x"}]}, {"text": "t", "label": 1}, {"prompt": "q"}]
+)
 def test_on_bad_row_raise_stops_at_the_first_bad_row(tmp_path, row):
     path = put(tmp_path, "x.jsonl", [ALPACA, row])
     with pytest.raises(RowError, match="x.jsonl:2: "):
@@ -120,10 +130,15 @@ def test_on_bad_row_raise_passes_over_what_is_left_out_on_purpose(tmp_path):
 
 
 def test_a_broken_part_of_a_kept_row_is_a_dropped_part(tmp_path):
-    path = put(tmp_path, "x.jsonl", [{"instruction": "q", "instances": [{"input": "", "output": "a"}, 3, {"input": "only"}]}])
+    path = put(
+        tmp_path, "x.jsonl", [{"instruction": "q", "instances": [{"input": "", "output": "a"}, 3, {"input": "only"}]}]
+    )
     records, drops, report = read(path)
     assert len(records) == 1
-    assert [(drop.stage, drop.reason) for drop in drops] == [("read_part", "broken_instance"), ("read_part", "no_answer")]
+    assert [(drop.stage, drop.reason) for drop in drops] == [
+        ("read_part", "broken_instance"),
+        ("read_part", "no_answer"),
+    ]
     assert (report.rows_in, report.kept, dict(report.dropped)) == (1, 1, {})
     assert dict(report.dropped_parts) == {"broken_instance": 1, "no_answer": 1}
     with pytest.raises(RowError, match="x.jsonl:1: an instance must be an object"):
@@ -142,8 +157,14 @@ def test_a_question_without_an_answer_is_dropped_with_the_column_that_may_hold_i
 BAD_FILES = [
     ([], r"x\.jsonl: there are no rows in it. Give a file with at least one."),
     (["", "  "], r"x\.jsonl: there are no rows in it"),
-    (["{", "{", "7"], r"x\.jsonl: none of its 3 rows can be used \(broken_json 2, not_an_object 1\). .*x\.jsonl:1: not valid JSON"),
-    ([{"text": "t", "label": 1}], r"none of its 1 rows can be used \(unknown_format 1\). .*x\.jsonl:1: .* columns: \{input: text, output: label\}"),
+    (
+        ["{", "{", "7"],
+        r"x\.jsonl: none of its 3 rows can be used \(broken_json 2, not_an_object 1\). .*x\.jsonl:1: not valid JSON",
+    ),
+    (
+        [{"text": "t", "label": 1}],
+        r"none of its 1 rows can be used \(unknown_format 1\). .*x\.jsonl:1: .* \{input: text, output: label\}",
+    ),
     ([{"prompt": "q"}], r"\(no_answer 1\)"),
 ]
 
@@ -184,7 +205,12 @@ def test_notices_tell_what_is_not_learned_and_what_was_not_read(tmp_path):
     put(tmp_path, "notes.txt", ["x"])
     _, _, report = read(tmp_path)
     told = "\n".join(report.notices)
-    for words in ("2 preference rows: only the chosen", "1 rows of bare text", "1 rows with a good/bad label", "notes.txt"):
+    for words in (
+        "2 preference rows: only the chosen",
+        "1 rows of bare text",
+        "1 rows with a good/bad label",
+        "notes.txt",
+    ):
         assert words in told
     assert read(put(tmp_path / "sub", "x.jsonl", [ALPACA]))[2].notices == []
 
@@ -206,11 +232,14 @@ def test_the_prompt_only_files_are_read_without_answers_and_refused_with(shared)
             read_records(str(shared / f"data/tasks/{name}.jsonl"), require_answer=True)
 
 
-# ── hub ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── hub ────────────────────────────────────────────────────────────────────────────────
 
 
 def test_reading_files_never_imports_datasets():
-    code = "import sys, tunesmith.curation.pipeline, tunesmith.curation.inspect; print(sorted({'datasets', 'torch', 'transformers'} & set(sys.modules)))"
+    code = (
+        "import sys, tunesmith.curation.pipeline, tunesmith.curation.inspect;"
+        "print(sorted({'datasets', 'torch', 'transformers'} & set(sys.modules)))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
@@ -231,19 +260,68 @@ def test_rows_of_a_hub_dataset_are_read_like_any_other(tmp_path, monkeypatch):
     assert report.files == [{"path": "owner/name[test]", "fingerprint": "f1"}]
 
 
-# ── the ledger ──────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── the ledger ────────────────────────────────────────────────────────────────────────────────
 
 VALUES = [
-    None, "", "x", "<noinput>", 0, 1.5, True, [], {}, ["a"], [["u", "a"]], [{"role": "user", "content": "q"}], "[1]", '{"a": 1}', [None],
-    [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}], [{"from": "gpt"}], {"role": "assistant", "content": "a"},
-    {"text": ["a"]}, {"role": "prompter", "text": "q", "replies": [{"role": "assistant", "text": "a"}, 3]}, [{"input": "i", "output": "o"}, 4],
-    [{"role": "assistant", "content": [{"type": "image"}]}], [{"role": "assistant", "tool_calls": [{"id": 3}]}], {"replies": {"a": []}}, [[]],
-]  # fmt: skip
+    None,
+    "",
+    "x",
+    "<noinput>",
+    0,
+    1.5,
+    True,
+    [],
+    {},
+    ["a"],
+    [["u", "a"]],
+    [{"role": "user", "content": "q"}],
+    "[1]",
+    '{"a": 1}',
+    [None],
+    [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}],
+    [{"from": "gpt"}],
+    {"role": "assistant", "content": "a"},
+    {"text": ["a"]},
+    {"role": "prompter", "text": "q", "replies": [{"role": "assistant", "text": "a"}, 3]},
+    [{"input": "i", "output": "o"}, 4],
+    [{"role": "assistant", "content": [{"type": "image"}]}],
+    [{"role": "assistant", "tool_calls": [{"id": 3}]}],
+    {"replies": {"a": []}},
+    [[]],
+]
 NAMES = [
-    "messages", "conversations", "prompt", "completion", "instruction", "input", "output", "response", "context", "question", "answer", "answers",
-    "choices", "rationale", "history", "system", "tools", "chosen", "rejected", "label", "turns", "reference", "instances", "source", "target",
-    "text", "task", "id", "content_sha256", "meta", "references",
-]  # fmt: skip
+    "messages",
+    "conversations",
+    "prompt",
+    "completion",
+    "instruction",
+    "input",
+    "output",
+    "response",
+    "context",
+    "question",
+    "answer",
+    "answers",
+    "choices",
+    "rationale",
+    "history",
+    "system",
+    "tools",
+    "chosen",
+    "rejected",
+    "label",
+    "turns",
+    "reference",
+    "instances",
+    "source",
+    "target",
+    "text",
+    "task",
+    "id",
+    "content_sha256",
+    "meta",
+    "references",
+]
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -14,7 +14,10 @@ from tunesmith.records import Message, Record, row_id
 
 
 def record(k: int, question: str | None = None, task: str = "", source: str | None = None) -> Record:
-    messages = (Message("user", question if question is not None else f"question {k}"), Message("assistant", f"answer {k}"))
+    messages = (
+        Message("user", question if question is not None else f"question {k}"),
+        Message("assistant", f"answer {k}"),
+    )
     return Record(row_id({"k": k}), messages, task=task, source=f"x:{k}" if source is None else source)
 
 
@@ -23,9 +26,14 @@ def split(records, validation=0.1, test=0.1, seed=0) -> list[str]:
 
 
 SIZES = [
-    (17, 0.1, 0.1, 2, 2), (1000, 0.05, 0.1, 50, 100), (3, 0.1, 0.1, 1, 1), (10, 0, 0, 0, 0), (10, 0, 0.001, 0, 1), (101, 0.5, 0.25, 50, 25),
+    (17, 0.1, 0.1, 2, 2),
+    (1000, 0.05, 0.1, 50, 100),
+    (3, 0.1, 0.1, 1, 1),
+    (10, 0, 0, 0, 0),
+    (10, 0, 0.001, 0, 1),
+    (101, 0.5, 0.25, 50, 25),
     (7, 0.4, 0.4, 3, 3),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("count", "validation", "test", "num_validation", "num_test"), SIZES)
@@ -37,7 +45,10 @@ def test_the_counts_are_exact_and_no_wanted_split_is_empty(count, validation, te
 
 @pytest.mark.parametrize(("count", "fraction"), [(1, 0.1), (2, 0.1), (4, 0.49)])
 def test_too_few_records_are_refused_with_the_way_out(count, fraction):
-    with pytest.raises(DataError, match=f"{count} records are too few .* Add rows, or set data.validation_fraction or data.test_fraction to 0"):
+    with pytest.raises(
+        DataError,
+        match=f"{count} records are too few .* Add rows, or set data.validation_fraction or data.test_fraction to 0",
+    ):
         split([record(k) for k in range(count)], fraction, fraction)
 
 
@@ -58,7 +69,12 @@ def test_no_question_is_in_two_splits_and_the_counts_stay_exact():
 
 
 def test_records_of_one_row_stay_together_also_through_others():
-    records = [record(0, "a", source="x:1"), record(1, "b", source="x:1"), record(2, "B!", source="x:2"), record(3, "c", source="x:3")]
+    records = [
+        record(0, "a", source="x:1"),
+        record(1, "b", source="x:1"),
+        record(2, "B!", source="x:2"),
+        record(3, "c", source="x:3"),
+    ]
     assert sorted(group.members for group in group_records(records)) == [(0, 1, 2), (3,)]
 
 

@@ -28,7 +28,9 @@ def stages(monkeypatch):
 
     @stage("shout", "rewrite")
     def shout(record: Record, *, times: float) -> Record:
-        return replace(record, messages=(record.messages[0], Message("assistant", record.answer.upper())), meta={"times": times})
+        return replace(
+            record, messages=(record.messages[0], Message("assistant", record.answer.upper())), meta={"times": times}
+        )
 
     @stage("pick", "select")
     def pick(records: Sequence[Record], *, seed: int, forget: bool = False) -> Iterator[Record | Drop]:

@@ -30,7 +30,10 @@ TURNS = [
     ({"role": "user", "content": 42}, Message("user", "42")),
     ({"role": "user", "content": True}, Message("user", "true")),
     ({"role": "assistant", "content": "4", "reasoning_content": "2+2"}, Message("assistant", "4", reasoning="2+2")),
-    ({"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "input_text", "text": "b"}]}, Message("user", "a\nb")),
+    (
+        {"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "input_text", "text": "b"}]},
+        Message("user", "a\nb"),
+    ),
     ({"role": "user", "content": [{"type": "text", "value": "a"}, "b"]}, Message("user", "a\nb")),
     (
         {"role": "assistant", "content": [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "a"}]},
@@ -45,7 +48,11 @@ TURNS = [
         Message("assistant", "", tool_calls=({**CALL, "id": "t1"},)),
     ),
     (
-        {"role": "assistant", "content": None, "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "search", "arguments": '{"q": "x"}'}}]},
+        {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "search", "arguments": '{"q": "x"}'}}],
+        },
         Message("assistant", "", tool_calls=({**CALL, "id": "c1"},)),
     ),
     (
@@ -54,7 +61,7 @@ TURNS = [
     ),
     ({"from": "function_call", "value": json.dumps(CALL)}, Message("assistant", "", tool_calls=(CALL,))),
     ({"from": "function_call", "value": json.dumps([CALL, CALL])}, Message("assistant", "", tool_calls=(CALL, CALL))),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("turn", "message"), TURNS)
@@ -63,16 +70,32 @@ def test_a_turn_of_any_shape_is_the_message_it_means(turn, message):
 
 
 BAD_TURNS = [
-    ("unknown_role", {"role": "asistant", "content": "x"}, "message 1 has the unknown role 'asistant'. Did you mean `assistant`?"),
+    (
+        "unknown_role",
+        {"role": "asistant", "content": "x"},
+        "message 1 has the unknown role 'asistant'. Did you mean `assistant`?",
+    ),
     ("unknown_role", {"content": "x"}, "unknown role 'None'"),
     ("unknown_role", {"role": 3, "content": "x"}, "unknown role '3'"),
     ("message_not_object", "Hi", "message 1 must be an object"),
     ("content_not_text", {"role": "user"}, "message 1 has no content"),
     ("content_not_text", {"role": "user", "content": None}, "message 1 has no content"),
     ("content_not_text", {"role": "user", "content": {"type": "text", "text": {}}}, "must be text"),
-    ("unsupported_part", {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}, "a part of type 'image_url'"),
-    ("broken_tool_call", {"from": "function_call", "value": "search(x)"}, "a tool call of message 1 must be an object with a name"),
-    ("broken_tool_call", {"role": "assistant", "content": "", "tool_calls": [{"function": {}}]}, "must be an object with a name"),
+    (
+        "unsupported_part",
+        {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]},
+        "a part of type 'image_url'",
+    ),
+    (
+        "broken_tool_call",
+        {"from": "function_call", "value": "search(x)"},
+        "a tool call of message 1 must be an object with a name",
+    ),
+    (
+        "broken_tool_call",
+        {"role": "assistant", "content": "", "tool_calls": [{"function": {}}]},
+        "must be an object with a name",
+    ),
     ("untrained_turn", {"role": "assistant", "content": "x", "weight": 0}, "marked not to be trained on"),
     ("untrained_turn", {"role": "assistant", "content": "x", "train": False}, "marked not to be trained on"),
 ]
@@ -92,7 +115,11 @@ def test_a_conversation_must_be_a_list_with_a_message(turns):
 
 
 def test_a_call_after_the_assistants_words_joins_them():
-    turns = [{"from": "human", "value": "?"}, {"from": "gpt", "value": "Wait."}, {"from": "function_call", "value": json.dumps(CALL)}]
+    turns = [
+        {"from": "human", "value": "?"},
+        {"from": "gpt", "value": "Wait."},
+        {"from": "function_call", "value": json.dumps(CALL)},
+    ]
     messages, _ = read_turns([*turns, {"from": "function_call", "value": json.dumps(CALL)}])
     assert messages == [Message("user", "?"), Message("assistant", "Wait.", tool_calls=(CALL, CALL))]
 
@@ -100,7 +127,10 @@ def test_a_call_after_the_assistants_words_joins_them():
 def test_a_tool_answer_gets_the_name_of_the_tool_it_answers_and_the_rest_of_the_turn_is_kept():
     call = {"id": "c2", "function": {"name": "search", "arguments": "{}"}}
     other = {"id": "c1", "function": {"name": "time", "arguments": "{}"}}
-    turns = [{"role": "assistant", "tool_calls": [other, call]}, {"role": "tool", "tool_call_id": "c2", "content": "7", "extra": 1}]
+    turns = [
+        {"role": "assistant", "tool_calls": [other, call]},
+        {"role": "tool", "tool_call_id": "c2", "content": "7", "extra": 1},
+    ]
     messages, rest = read_turns(turns)
     assert messages[1] == Message("tool", "7", name="search")
     assert rest == {"1": {"tool_call_id": "c2", "extra": 1}}

@@ -71,7 +71,7 @@ def _metaspace_backend(scheme: str) -> Tokenizer:
 
 @pytest.fixture(scope="session", params=["prepend", "first", "always"])
 def metaspace(request) -> PreTrainedTokenizerFast:
-    """Llama-like in its three versions: a space is put in front of a text, BOS is added, bytes for unknown characters."""
+    """Llama-like, in three versions: a space in front of a text, BOS added, bytes for unknown characters."""
     return PreTrainedTokenizerFast(
         tokenizer_object=_metaspace_backend(request.param), bos_token="<s>", eos_token="</s>", unk_token="<unk>"
     )
@@ -128,8 +128,12 @@ def talk(*turns: str, system: str = "", **fields) -> Record:
     return Record(fields.pop("id", "r"), head + messages, source=fields.pop("source", "data.jsonl:7"), **fields)
 
 
-PIECES = ["hello", "Hello", " ", "  ", "\n", "\n\n", "\t", ".", "?!", "the", " the", "cat", "é", "ß", "中文", "日本", "🙂", "👩‍👩‍👧", "a" * 9, "0", "1234", "_", "<", ">",
-          "|", "</", "'s", "don't", "\u00a0", "\u200b", "العربية", "Ж", "{}", "[/INST]", "User:", "Assistant:\n", "### Response:\n", "\r\n"]  # fmt: skip
+PIECES = [
+    *("hello", "Hello", " ", "  ", "\n", "\n\n", "\t", ".", "?!", "the", " the", "cat", "a" * 9),
+    *("0", "1234", "_", "<", ">", "|", "</"),
+    *("é", "ß", "中文", "日本", "🙂", "👩‍👩‍👧", "العربية", "Ж", "\u00a0", "\u200b", "\r\n", "'s", "don't", "{}"),
+    *("[/INST]", "User:", "Assistant:\n", "### Response:\n"),
+]  # fmt: skip
 
 
 def random_text(chance: random.Random, most: int = 8) -> str:
@@ -174,9 +178,12 @@ QWEN3 = """{%- set ns = namespace(last=-1) %}
     {%- endif %}
 {%- endfor %}
 {%- if add_generation_prompt %}{{- '<|im_start|>assistant\n' }}{%- endif %}"""
-GEMMA = """{{ bos_token }}{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}
+GEMMA = """{{ bos_token }}
+{%- if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}
 {%- for message in messages %}
-    {%- if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('Conversation roles must alternate user/assistant') }}{% endif %}
+    {%- if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}
+        {{- raise_exception('Conversation roles must alternate user/assistant') }}
+    {%- endif %}
     {%- set role = 'model' if message['role'] == 'assistant' else message['role'] %}
     {{- '<start_of_turn>' + role + '\n' + message['content'] | trim + '<end_of_turn>\n' }}
 {%- endfor %}

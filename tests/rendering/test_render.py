@@ -130,9 +130,10 @@ def test_a_system_message_without_a_place_and_without_a_user_message_is_refused(
 
 
 TOOLS = ({"name": "find", "description": "finds things", "parameters": {"type": "object"}},)
+CALLS = ({"name": "find", "arguments": {"q": "é"}}, {"name": "find", "arguments": "no json"})
 CHAIN = (
     Message("user", "where?"),
-    Message("assistant", "I look.", reasoning="hm", tool_calls=({"name": "find", "arguments": {"q": "é"}}, {"name": "find", "arguments": "no json"})),
+    Message("assistant", "I look.", reasoning="hm", tool_calls=CALLS),
     Message("tool", '{"at": "home"}', name="find"),
     Message("tool", "nowhere"),
     Message("assistant", "At home."),
@@ -164,10 +165,12 @@ def test_nothing_of_tools_calls_results_and_reasoning_is_lost(source, load):
 def test_the_plain_form_of_tools_calls_and_results_is_the_documented_one(load):
     (rendering,) = render(Record("r", CHAIN, tools=TOOLS), load(BRACKETS))
     assert rendering.text == (
-        '[system]\nYou may call these tools. To call one, answer with a JSON object with its "name" and "arguments", one call per line:\n'
+        "[system]\nYou may call these tools. To call one, answer with a JSON object with its "
+        '"name" and "arguments", one call per line:\n'
         '{"name": "find", "description": "finds things", "parameters": {"type": "object"}}\n'
         "[user]\nwhere?\n"
-        '[assistant]\n<think>\nhm\n</think>\n\nI look.\n{"name": "find", "arguments": {"q": "é"}}\n{"name": "find", "arguments": "no json"}<|endoftext|>\n'
+        "[assistant]\n<think>\nhm\n</think>\n\nI look.\n"
+        '{"name": "find", "arguments": {"q": "é"}}\n{"name": "find", "arguments": "no json"}<|endoftext|>\n'
         '[user]\nfind:\n{"at": "home"}\n\nnowhere\n'
         "[assistant]\nAt home.<|endoftext|>\n"
     )
@@ -209,7 +212,8 @@ def test_a_tool_result_is_joined_with_the_user_message_after_it_but_two_user_mes
 
 ORDERS = {
     "ua": True, "sua": True, "uaua": True, "uata": True, "uattaua": True, "u": True, "uat": True, "uau": True,
-    "": False, "a": False, "au": False, "s": False, "uua": False, "uaa": False, "ssua": False, "usa": False, "ta": False, "uta": False,
+    "": False, "a": False, "au": False, "s": False, "uua": False, "uaa": False, "ssua": False, "usa": False,
+    "ta": False, "uta": False,
 }  # fmt: skip
 
 
@@ -255,7 +259,7 @@ def test_a_template_without_a_stop_token_for_this_turn_is_refused_per_row(load):
 
 def test_an_error_does_not_tell_what_the_record_says(load):
     source = (
-        "{% for m in messages %}{% if m.content == 'secret' %}{{ raise_exception('cannot say ' + m.content) }}{% endif %}{% endfor %}"
+        "{% for m in messages if m.content == 'secret' %}{{ raise_exception('cannot say ' + m.content) }}{% endfor %}"
         + BRACKETS
     )
     with pytest.raises(RowError) as caught:
@@ -303,7 +307,8 @@ def test_shots_are_read_before_the_request_and_not_learned(load):
     record = talk("q3", "a3", system="mine")
     (rendering,) = render(record, load("plain"), shots=shots)
     assert rendering.prompt_text == (
-        "mine\n\nUser:\nshot system\n\nq1\n\nAssistant:\na1<|endoftext|>\n\nUser:\nq2\n\nAssistant:\na2<|endoftext|>\n\nUser:\nq3\n\nAssistant:\n"
+        "mine\n\nUser:\nshot system\n\nq1\n\nAssistant:\na1<|endoftext|>\n\n"
+        "User:\nq2\n\nAssistant:\na2<|endoftext|>\n\nUser:\nq3\n\nAssistant:\n"
     )
     assert rendering.supervised_text == "a3<|endoftext|>"
     assert render_prompt(record.messages[:2], load("plain"), shots=shots) == rendering.prompt_text

@@ -21,19 +21,31 @@ from tunesmith.rendering.render import render
 from tunesmith.rendering.sandbox import Job, Refusal, render_jobs
 from tunesmith.rendering.templates import load_template
 
+
+def repeat(start: str, change: str) -> str:
+    """Sixty times the same change of a value."""
+    loop = f"{{% for i in range(60) %}}{{% set ns.s = {change} %}}{{% endfor %}}"
+    return f"{{% set ns = namespace(s={start}) %}}{loop}{{{{ ns.s }}}}"
+
+
+def twice(body: str) -> str:
+    """A loop of 10^5 rounds inside another."""
+    return f"{{% for i in range(99999) %}}{{% for j in range(99999) %}}{body}{{% endfor %}}{{% endfor %}}"
+
+
 MALICIOUS = {
     "string repeated": "{{ 'a' * 10**8 }}",
     "string repeated at run time": "{{ messages[0].role * 10**9 }}",
     "list repeated": "{{ ([0] * 10**9) | length }}",
-    "nested ranges": "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}",
-    "nested ranges with output": "{% for i in range(99999) %}{% for j in range(99999) %}aaaaaaaaaa{% endfor %}{% endfor %}",
+    "nested ranges": twice(""),
+    "nested ranges with output": twice("aaaaaaaaaa"),
     "big range": "{{ range(10**9) | list }}",
     "exponential macros": "{% macro a() %}ha{% endmacro %}"
     + "".join(f"{{% macro {b}() %}}{{{{ {a}() * 9 }}}}{{% endmacro %}}" for a, b in zip("abcdefghijkl", "bcdefghijklm"))
     + "{{ m() }}",
     "macro that calls itself": "{% macro a() %}{{ a() }}{{ a() }}{% endmacro %}{{ a() }}",
-    "string doubled": "{% set ns = namespace(s='a') %}{% for i in range(60) %}{% set ns.s = ns.s + ns.s %}{% endfor %}{{ ns.s }}",
-    "list doubled": "{% set ns = namespace(s=[1]) %}{% for i in range(60) %}{% set ns.s = ns.s + ns.s %}{% endfor %}{{ ns.s }}",
+    "string doubled": repeat("'a'", "ns.s + ns.s"),
+    "list doubled": repeat("[1]", "ns.s + ns.s"),
     "huge power": "{{ 10 ** (10 ** 10) }}",
     "huge power modulo": "{{ (7 ** (10 ** 8)) % 3 }}",
     "huge width": "{{ 'a'.ljust(10 ** 10) }}",
@@ -44,10 +56,10 @@ MALICIOUS = {
     "huge json indent": "{{ messages | tojson(indent=10 ** 10) }}",
     "huge batch": "{{ [1] | batch(10 ** 9, 'x') | list }}",
     "huge strftime": "{{ strftime_now('%999999999d') }}",
-    "replace in a loop": "{% set ns = namespace(s='aa') %}{% for i in range(60) %}{% set ns.s = ns.s | replace('a', 'aa') %}{% endfor %}{{ ns.s }}",
-    "join in a loop": "{% set ns = namespace(s='aa') %}{% for i in range(60) %}{% set ns.s = ns.s.join(ns.s) %}{% endfor %}{{ ns.s }}",
+    "replace in a loop": repeat("'aa'", "ns.s | replace('a', 'aa')"),
+    "join in a loop": repeat("'aa'", "ns.s.join(ns.s)"),
     "lorem ipsum": "{{ lipsum(n=10**7) }}",
-    "cycler": "{% set c = cycler(*range(99999)) %}{% for i in range(99999) %}{% for j in range(9999) %}{{ c.next() }}{% endfor %}{% endfor %}",
+    "cycler": "{% set c = cycler(*range(99999)) %}" + twice("{{ c.next() }}"),
     "deep expression": "{{ " + "(" * 3000 + "1" + ")" * 3000 + " }}",
     "deep nesting": "{% if true %}" * 3000 + "{% endif %}" * 3000,
     "class": "{{ ''.__class__.__mro__[1].__subclasses__() }}",
@@ -118,7 +130,7 @@ def test_a_template_that_writes_without_end_is_stopped_at_a_multiple_of_what_it_
 
 
 def test_no_template_makes_its_worker_hold_more_than_200_mb():
-    """Peak resident size of the largest worker; asked by a process without torch, whose own size would be counted otherwise."""
+    """Peak resident size of the largest worker; asked by a process without torch, whose size would count too."""
     program = """
         import json, resource, sys
         from tunesmith.errors import ModelError

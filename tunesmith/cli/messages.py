@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import traceback
+from collections.abc import Sequence
 
 import typer
 
@@ -23,16 +24,16 @@ _OUT_OF_MEMORY = (
 )
 
 
-def explain(error: BaseException) -> tuple[str, int]:
-    """The message and the exit code for anything a command can raise."""
+def explain(error: BaseException, words: Sequence[str] = ()) -> tuple[str, int]:
+    """The message and the exit code for anything a command can raise; ``words`` are what was typed."""
     if isinstance(error, TunesmithError):
         return str(error), error.exit_code
     if isinstance(error, (KeyboardInterrupt, typer.Abort)):
         return "Interrupted.", 130
     if isinstance(error, SystemExit):
-        return str(error.code or ""), error.code if isinstance(error.code, int) else 1
+        return (error.code, 1) if isinstance(error.code, str) else ("", int(error.code or 0))
     if hasattr(error, "format_message"):
-        return _usage(error), 2
+        return _usage(error, words), 2
     if isinstance(error, MemoryError) or _is_torch_out_of_memory(error):
         return _OUT_OF_MEMORY, 5
     if isinstance(error, OSError) and error.errno is not None:
@@ -40,10 +41,11 @@ def explain(error: BaseException) -> tuple[str, int]:
     return _unexpected(error), 1
 
 
-def _usage(error: BaseException) -> str:
+def _usage(error: BaseException, words: Sequence[str]) -> str:
     """What typer says about a wrong command line, with the nearest name and where to read on."""
     told = " ".join(error.format_message().split())
-    command = error.ctx.command_path if getattr(error, "ctx", None) is not None else "tunesmith"
+    typed = " ".join(["tunesmith", *words[:1]])  # some of typer's errors do not know the command
+    command = error.ctx.command_path if getattr(error, "ctx", None) is not None else typed
     wrong = _NO_COMMAND.search(told)
     if wrong is not None:
         word, names = wrong["word"], list(error.ctx.command.commands)

@@ -13,6 +13,7 @@ from tunesmith.cli.options import Json, argument, value
 from tunesmith.errors import UsageError
 
 DEFAULT_FOLDER = Path("runs")
+UP_TO_100 = ("bleu", "chrf")
 
 
 def report(
@@ -85,23 +86,24 @@ def score_table(summary: dict[str, Any]) -> Any:
     for task, found in summary["tasks"].items():
         for index, (metric, scores) in enumerate(found["metrics"].items()):
             first = (task, f"{found['n']:,}") if index == 0 else ("", "")
-            table.add_row(*first, metric, *(score_text(scores.get(system)) for system in systems))
+            table.add_row(*first, metric, *(score_text(scores.get(system), metric) for system in systems))
     if len(summary["tasks"]) > 1:
         for metric, scores in summary.get("overall", {}).items():
-            table.add_row("overall", "", metric, *(score_text(scores.get(system)) for system in systems), style="bold")
+            table.add_row("overall", "", metric, *(score_text(scores.get(system), metric) for system in systems), style="bold")
     return table
 
 
-def score_text(score: dict[str, Any] | None) -> str:
-    """``0.412 [0.36, 0.46]``."""
+def score_text(score: dict[str, Any] | None, metric: str) -> str:
+    """``0.412 [0.360, 0.460]``; metrics that go to 100 with one decimal."""
     if score is None or score.get("value") is None:
         return "n/a"
-    interval = f" [{number(score.get('low'))}, {number(score.get('high'))}]" if score.get("low") is not None else ""
-    return f"{number(score['value'])}{interval}"
+    low, high = score.get("low"), score.get("high")
+    interval = "" if low is None else f" [{number(low, metric)}, {number(high, metric)}]"
+    return f"{number(score['value'], metric)}{interval}"
 
 
-def number(value: float | None) -> str:
-    return "n/a" if value is None else f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
+def number(value: float | None, metric: str | None) -> str:
+    return "n/a" if value is None else f"{value:.1f}" if metric in UP_TO_100 else f"{value:.3f}"
 
 
 def runs_table(found: list, folder: Path) -> Any:
@@ -116,7 +118,7 @@ def runs_table(found: list, folder: Path) -> Any:
     for run in found:
         name = run.path.name if run.path.parent == folder else str(run.path.relative_to(folder))
         name = run.path.resolve().name if name == "." else name
-        scores = f"{number(run.base)} → {number(run.tuned)}" if run.metric else "n/a"
+        scores = f"{number(run.base, run.metric)} → {number(run.tuned, run.metric)}" if run.metric else "n/a"
         verdict = run.problem or run.verdict or "n/a"
         cells = [name, run.state, _short(run.model), run.method or "n/a", run.metric or "n/a", scores, verdict]
         cells += ["n/a" if run.step is None else f"{run.step:,}", "n/a" if run.seconds is None else clock(run.seconds)]

@@ -45,7 +45,8 @@ def _sizes(prepared: Prepared) -> str:
 
 def _sources(prepared: Prepared) -> list[str]:
     rows = [
-        (report.source, report.format, report.rows_in, report.kept, report.dropped.total(), report.records) for report in prepared.reports
+        (report.source, report.format, report.rows_in, report.kept, report.dropped.total(), report.records)
+        for report in prepared.reports
     ]
     files = [
         (file["path"], file.get("size_bytes", "n/a"), file.get("sha256") or file.get("fingerprint"))
@@ -60,7 +61,10 @@ def _sources(prepared: Prepared) -> list[str]:
 
 
 def _funnel(funnel: Sequence[dict[str, Any]]) -> str:
-    rows = [(step["stage"], step["unit"], step["num_in"], step["num_out"], step["num_dropped"], _counts(step["reasons"])) for step in funnel]
+    rows = [
+        (step["stage"], step["unit"], step["num_in"], step["num_out"], step["num_dropped"], _counts(step["reasons"]))
+        for step in funnel
+    ]
     return _table(("stage", "counts", "in", "out", "dropped", "why"), rows)
 
 
@@ -72,12 +76,16 @@ def _drops(prepared: Prepared) -> list[str]:
         first.setdefault((drop.stage, drop.reason), drop.source)
     counts = Counter((drop.stage, drop.reason) for drop in prepared.drops)
     rows = [(stage, reason, count, first[stage, reason]) for (stage, reason), count in counts.most_common()]
-    listed = f"Each is listed in `dropped.jsonl`; {len(prepared.changes)} changes by rewriting stages in `changes.jsonl`."
+    listed = (
+        f"Each is listed in `dropped.jsonl`; {len(prepared.changes)} changes by rewriting stages in `changes.jsonl`."
+    )
     return [_table(("stage", "reason", "number", "first at"), rows), listed]
 
 
 def _tasks(prepared: Prepared) -> str:
-    counts = {name: Counter(record.task for record in getattr(prepared, name)) for name in ("train", "validation", "test")}
+    counts = {
+        name: Counter(record.task for record in getattr(prepared, name)) for name in ("train", "validation", "test")
+    }
     tasks = [task for task, _ in sum(counts.values(), Counter()).most_common()]
     rows = [(task or "(none)", *(counts[name][task] for name in counts)) for task in tasks[:MAX_TASKS]]
     more = f"\n\n… and {len(tasks) - MAX_TASKS} more." if len(tasks) > MAX_TASKS else ""

@@ -29,7 +29,7 @@ def normalize_text(record: Record) -> Record:
 
 @stage("drop_empty", "check")
 def drop_empty(record: Record) -> str | None:
-    """``empty_answer`` (the last), ``empty_prompt`` (no word before it) or ``empty_turn`` (any other of user or assistant)."""
+    """``empty_answer`` (the last), ``empty_prompt`` (no word before it) or ``empty_turn`` (user or assistant)."""
     empty = [_is_empty(message) for message in record.messages]
     answer = max((k for k, message in enumerate(record.messages) if message.role == "assistant"), default=None)
     if answer is not None and empty[answer]:
@@ -52,7 +52,9 @@ def drop_bad_order(record: Record) -> str | None:
         return None
     if turns[:1] != ["user"]:
         return "starts_without_user"
-    return _bad_step(record.messages[len(roles) - len(turns) :]) or ("ends_without_answer" if turns[-1] != "assistant" else None)
+    return _bad_step(record.messages[len(roles) - len(turns) :]) or (
+        "ends_without_answer" if turns[-1] != "assistant" else None
+    )
 
 
 def clean_text(text: str) -> str:

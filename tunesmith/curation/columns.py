@@ -11,9 +11,28 @@ from tunesmith.errors import RowError, UsageError, did_you_mean
 
 # What says which convention a row follows, and what may stand beside any convention.
 CONTENT_NAMES = (
-    "messages", "conversations", "prompt", "completion", "instruction", "input", "context", "output", "response",
-    "question", "choices", "rationale", "answer", "source", "target", "text", "chosen", "rejected", "turns", "reference", "instances",
-)  # fmt: skip
+    "messages",
+    "conversations",
+    "prompt",
+    "completion",
+    "instruction",
+    "input",
+    "context",
+    "output",
+    "response",
+    "question",
+    "choices",
+    "rationale",
+    "answer",
+    "source",
+    "target",
+    "text",
+    "chosen",
+    "rejected",
+    "turns",
+    "reference",
+    "instances",
+)
 SIDE_NAMES = ("system", "history", "tools", "task", "category")
 
 
@@ -21,7 +40,10 @@ def check_columns(columns: Mapping[str, str]) -> None:
     """Make sure that the map uses our names. Raises `UsageError` with the nearest one."""
     for name in columns:
         if name not in CONTENT_NAMES + SIDE_NAMES:
-            near = did_you_mean(name, CONTENT_NAMES + SIDE_NAMES) or f" Use some of: {', '.join(CONTENT_NAMES + SIDE_NAMES)}."
+            near = (
+                did_you_mean(name, CONTENT_NAMES + SIDE_NAMES)
+                or f" Use some of: {', '.join(CONTENT_NAMES + SIDE_NAMES)}."
+            )
             raise UsageError(f"columns.{name}: no such column name of ours.{near}")
 
 

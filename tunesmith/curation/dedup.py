@@ -12,7 +12,7 @@ from tunesmith.records import Drop, Message, Record, canonical_json
 
 @stage("drop_duplicates", "select")
 def drop_duplicates(records: Sequence[Record]) -> Iterator[Record | Drop]:
-    """Keep the first of records that say the same to the letter, whitespace aside; the drop names where the first stands."""
+    """Keep the first of records that say the same to the letter, white space aside; the drop names where it is."""
     first: dict[bytes, str] = {}
     for record in records:
         key = content_key(record)
@@ -30,7 +30,7 @@ def content_key(record: Record) -> bytes:
 
 
 def prompt_key(record: Record) -> bytes:
-    """Digest of the question with case, accents, punctuation and spacing set aside; of the text where there is no question."""
+    """Digest of the question, case, accents, punctuation and spacing aside; of the text where there is no question."""
     return _digest("\n".join(f"{m.role}:{_bare(m)}" for m in record.prompt or record.messages))
 
 

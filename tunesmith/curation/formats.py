@@ -28,7 +28,19 @@ from tunesmith.errors import RowError
 from tunesmith.records import Drop, Message, Record, row_id
 
 ANSWERS = ("output", "response", "completion", "answer", "answers")
-LABELS = ("label", "labels", "class", "intent", "sentiment", "tags", "ner_tags", "spans", "entities", "target", "targets")
+LABELS = (
+    "label",
+    "labels",
+    "class",
+    "intent",
+    "sentiment",
+    "tags",
+    "ner_tags",
+    "spans",
+    "entities",
+    "target",
+    "targets",
+)
 UNKNOWN = "unknown"
 
 
@@ -147,9 +159,15 @@ def unknown_format(row: Mapping[str, Any]) -> RowError:
 def no_answer(row: Mapping[str, Any]) -> RowError:
     """The one line for a row that asks without an answer, where one is needed to learn from."""
     words = ("answer", "solution", "output", "response", "reference", "completion", "summar")
-    near = [name for name, value in row.items() if any(word in name for word in words) and isinstance(value, (str, list))]
+    near = [
+        name for name, value in row.items() if any(word in name for word in words) and isinstance(value, (str, list))
+    ]
     asked = next((name for name in ("prompt", "instruction", "question") if name in row), None)
-    fix = f" If column `{near[0]}` holds it, add columns: {{{asked}: {asked}, output: {near[0]}}}." if near and asked else ""
+    fix = (
+        f" If column `{near[0]}` holds it, add columns: {{{asked}: {asked}, output: {near[0]}}}."
+        if near and asked
+        else ""
+    )
     return RowError("no_answer", f"there is a question but no answer to learn.{fix}")
 
 
@@ -186,7 +204,9 @@ def _finish(part: Part, id: str, shared: Mapping[str, Any], meta: Mapping[str, A
     if isinstance(part, RowError):
         return _drop(id, shared["source"], part)
     meta = {**meta, **part.meta}
-    return Record(part.id or id, tuple(part.messages), references=part.references, parents=part.parents, meta=meta, **shared)
+    return Record(
+        part.id or id, tuple(part.messages), references=part.references, parents=part.parents, meta=meta, **shared
+    )
 
 
 def _task(view: Columns, task: str | None) -> str:
@@ -198,7 +218,7 @@ def _task(view: Columns, task: str | None) -> str:
     return ""
 
 
-# ── parts that several conventions share ────────────────────────────────────────────────────────────────────────────
+# ── parts that several conventions share ──────────────────────────────────────────────────────────
 
 
 def _join(*texts: str) -> str:
@@ -266,7 +286,7 @@ def _said(value: Any, role: str) -> list[Message]:
     return read_turns(value)[0] if isinstance(value, list) else [Message(role, plain_text(value, f"the {role}'s text"))]
 
 
-# ── the conventions ─────────────────────────────────────────────────────────────────────────────────────────────────
+# ── the conventions ───────────────────────────────────────────────────────────────────────────────
 
 
 def _read_own(view: Columns) -> list[Part]:
@@ -275,7 +295,9 @@ def _read_own(view: Columns) -> list[Part]:
         record = Record.from_dict(view.unread())
         draft = Draft(list(record.messages), record.references, dict(record.meta), str(record.id), record.parents)
     except (TypeError, ValueError, KeyError, AttributeError):
-        raise RowError("broken_record", "looks like a row of a run folder, but was changed so that it is none.") from None
+        raise RowError(
+            "broken_record", "looks like a row of a run folder, but was changed so that it is none."
+        ) from None
     for name in ("messages", "content_sha256", "parents", "references", "meta", "id"):
         view.take(name)
     return [draft]
@@ -290,7 +312,10 @@ def _read_conversations(view: Columns) -> list[Part]:
 
 
 def _read_prompt_completion(view: Columns) -> list[Part]:
-    asked, answer = _said(view.take("prompt"), "user"), parse_turns(view.take("completion", "response", "output", "answer"))
+    asked, answer = (
+        _said(view.take("prompt"), "user"),
+        parse_turns(view.take("completion", "response", "output", "answer")),
+    )
     if isinstance(answer, list) and all(isinstance(turn, Mapping) for turn in answer) and answer:
         return [Draft([*_system(view), *_history(view), *asked, *_said(answer, "assistant")])]
     return _asked(view, asked, answer)
@@ -319,7 +344,9 @@ def _read_choices(view: Columns) -> list[Part]:
     choices = parse_json(view.take("choices", "options"))
     if len(choices) > len(string.ascii_uppercase):
         raise RowError("too_many_choices", f"{len(choices)} choices where letters go to {len(string.ascii_uppercase)}.")
-    listed = "\n".join(f"{letter}. {plain_text(choice, 'a choice')}" for letter, choice in zip(string.ascii_uppercase, choices))
+    listed = "\n".join(
+        f"{letter}. {plain_text(choice, 'a choice')}" for letter, choice in zip(string.ascii_uppercase, choices)
+    )
     answer = view.take("answer")
     if isinstance(answer, int) and not isinstance(answer, bool) and 0 <= answer < len(choices):
         answer = string.ascii_uppercase[answer]
@@ -400,7 +427,9 @@ def _read_unpaired(view: Columns) -> list[Part]:
     """KTO's rows (Ethayarajh et al. 2024): an answer marked good or bad."""
     if view.take("label", "kto_tag") in (False, 0):
         raise RowError("undesirable", "marked as an answer that should not be learned.")
-    return next(c for c in CONVENTIONS if c.name in EXCHANGES and c.matches({n: view.look(n) for n in view.unread()}, False)).read(view)
+    return next(
+        c for c in CONVENTIONS if c.name in EXCHANGES and c.matches({n: view.look(n) for n in view.unread()}, False)
+    ).read(view)
 
 
 EXCHANGES = ("messages", "conversations", "prompt/completion", "alpaca")
@@ -459,7 +488,9 @@ def _read_text(view: Columns) -> list[Part]:
 def _read_prompt_only(view: Columns) -> list[Part]:
     if "prompt" in view:
         return [Draft([*_system(view), *_history(view), *_said(view.take("prompt"), "user")])]
-    asked = _user(view.text("instruction") or view.text("context", "passage"), view.text("question") or _given(view, "input"))
+    asked = _user(
+        view.text("instruction") or view.text("context", "passage"), view.text("question") or _given(view, "input")
+    )
     return [Draft([*_system(view), *_history(view), *asked])]
 
 
@@ -489,10 +520,17 @@ CONVENTIONS = (
     Convention("conversations", (("conversations", "conversation"),), _read_conversations),
     Convention("mt-bench", (("turns",),), _read_mt_bench, _is_turn_list),
     Convention("instances", (("instruction",), ("instances",)), _read_instances),
-    Convention("prompt/completion", (("prompt",), ("completion", "response", "output", "answer")), _read_prompt_completion),
+    Convention(
+        "prompt/completion", (("prompt",), ("completion", "response", "output", "answer")), _read_prompt_completion
+    ),
     Convention("dolly", (("instruction",), ("response",)), _read_dolly, beside=("context",)),
     Convention("alpaca", (("instruction",), ANSWERS), _read_alpaca),
-    Convention("multiple choice", (("question",), ("choices", "options"), ("answer",)), _read_choices, _is_list("choices", "options")),
+    Convention(
+        "multiple choice",
+        (("question",), ("choices", "options"), ("answer",)),
+        _read_choices,
+        _is_list("choices", "options"),
+    ),
     Convention("question/answer", (("question",), ("answer", "answers", "response")), _read_question),
     Convention("source/target", (("source",), ("target",)), _read_source_target),
     Convention("input/output", (("input",), ("target", "targets", "output")), _read_input_target),

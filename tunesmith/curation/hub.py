@@ -17,7 +17,9 @@ def load_rows(name: str, *, config: str | None, split: str) -> tuple[str, Iterat
     """
     try:
         dataset = datasets.load_dataset(name, config, split=split)
-    except Exception as error:  # hub clients, file readers and builders raise what they like, from KeyError to httpx errors
+    except (
+        Exception
+    ) as error:  # hub clients, file readers and builders raise what they like, from KeyError to httpx errors
         problem = (str(error).splitlines() or [""])[0][:300].rstrip(".")
         raise DataError(
             f"{name}: no such local path, and the Hugging Face dataset (split {split}) cannot be loaded"

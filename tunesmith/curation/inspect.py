@@ -35,7 +35,7 @@ class Inspection:
     limit: int = 3
 
     def to_dict(self) -> dict[str, Any]:
-        """``format, rows_in, kept, dropped, dropped_parts, records, …``; ``rows`` are the first records as they stand in a run folder."""
+        """``format, rows_in, kept, dropped, records`` and more; ``rows`` are the first records, as in a run folder."""
         answers = [record.answer for record in self.records]
         flaws = Counter(reason for record in self.records if (reason := _flaw(record)) is not None)
         return {

@@ -8,7 +8,7 @@ from tunesmith.records import Record
 
 
 def summarize_lengths(records: Iterable[Record]) -> dict[str, dict[str, dict[str, float] | None]]:
-    """``{"prompt" | "answer": {"words" | "characters": {min, median, p95, max}}}``; None where there is nothing to measure.
+    """``{"prompt" | "answer": {"words" | "characters": {min, median, p95, max}}}``; None where nothing can be measured.
 
     A prompt is all the text before the last answer. Words are runs of characters between white space, so that Chinese
     has few: look at the characters there.
@@ -23,7 +23,10 @@ def summarize_lengths(records: Iterable[Record]) -> dict[str, dict[str, dict[str
 
 
 def _lengths(texts: Sequence[str]) -> dict[str, dict[str, float] | None]:
-    return {"words": _quantiles([len(text.split()) for text in texts]), "characters": _quantiles([len(text) for text in texts])}
+    return {
+        "words": _quantiles([len(text.split()) for text in texts]),
+        "characters": _quantiles([len(text) for text in texts]),
+    }
 
 
 def _quantiles(values: list[int]) -> dict[str, float] | None:

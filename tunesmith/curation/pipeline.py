@@ -74,7 +74,7 @@ def prepare(data: DataSection, curate: str | Sequence[str | Mapping[str, Any]] =
 
 
 def write_prepared(prepared: Prepared, folder: Pathlike) -> Path:
-    """Write the splits, ``dropped.jsonl``, ``changes.jsonl``, ``funnel.json`` and ``card.md`` into a folder and return it.
+    """Write the splits, ``dropped.jsonl``, ``changes.jsonl``, ``funnel.json`` and ``card.md`` into a folder; return it.
 
     Raises:
         UsageError: one of the files would overwrite a source.
@@ -99,7 +99,7 @@ def read_split(path: Pathlike) -> list[Record]:
 
 
 def _read(data: DataSection, prepared: Prepared) -> tuple[list[Record], dict[str, int]]:
-    """All records, held-out sources first (of duplicates the first stays), and which source each ``path:line`` is of."""
+    """All records, held-out sources first (of duplicates the first stays), and the source of each ``path:line``."""
     order = sorted(range(len(data.sources)), key=lambda k: SPLITS[::-1].index(data.sources[k].split or "train"))
     records: list[Record] = []
     origin: dict[str, int] = {}
@@ -127,11 +127,25 @@ def _read_entry(reports: Iterable[ReadReport]) -> dict[str, Any]:
     parts = sum((report.dropped_parts for report in reports), Counter())
     rows, kept = sum(report.rows_in for report in reports), sum(report.kept for report in reports)
     assert rows == kept + dropped.total(), "rows in == kept + dropped"
-    counts = {"num_in": rows, "num_kept": kept, "num_out": sum(report.records for report in reports), "num_dropped": dropped.total()}
-    return {"stage": "read", "unit": "rows", **counts, "reasons": dict(dropped), "num_dropped_parts": parts.total(), "part_reasons": dict(parts)}
+    counts = {
+        "num_in": rows,
+        "num_kept": kept,
+        "num_out": sum(report.records for report in reports),
+        "num_dropped": dropped.total(),
+    }
+    return {
+        "stage": "read",
+        "unit": "rows",
+        **counts,
+        "reasons": dict(dropped),
+        "num_dropped_parts": parts.total(),
+        "part_reasons": dict(parts),
+    }
 
 
-def _note(prepared: Prepared, stage: str, before: Sequence[Record], kept: Sequence[Record], drops: Sequence[Drop]) -> None:
+def _note(
+    prepared: Prepared, stage: str, before: Sequence[Record], kept: Sequence[Record], drops: Sequence[Drop]
+) -> None:
     """Enter a stage into the funnel. Raises `DataError` where it left nothing."""
     assert len(before) == len(kept) + len(drops), f"stage {stage}: records in == kept + dropped"
     reasons = Counter(drop.reason for drop in drops)
@@ -140,7 +154,10 @@ def _note(prepared: Prepared, stage: str, before: Sequence[Record], kept: Sequen
     prepared.drops += drops
     if not kept:
         named = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common())
-        raise DataError(f"curate: stage {stage} dropped all {len(before)} records ({named}). First: {drops[0].source}. Leave it out, or fix the rows.")
+        raise DataError(
+            f"curate: stage {stage} dropped all {len(before)} records ({named})."
+            f" First: {drops[0].source}. Leave it out, or fix the rows."
+        )
 
 
 def _limit(prepared: Prepared, records: list[Record], data: DataSection) -> list[Record]:
@@ -148,7 +165,9 @@ def _limit(prepared: Prepared, records: list[Record], data: DataSection) -> list
         return records
     chosen = choose(records, data.max_records, seed=data.seed, purpose="max_records")
     kept = [record for record, is_chosen in zip(records, chosen) if is_chosen]
-    drops = [Drop(r.id, r.source, "max_records", "not_chosen") for r, is_chosen in zip(records, chosen) if not is_chosen]
+    drops = [
+        Drop(r.id, r.source, "max_records", "not_chosen") for r, is_chosen in zip(records, chosen) if not is_chosen
+    ]
     _note(prepared, "max_records", records, kept, drops)
     return kept
 
@@ -170,7 +189,9 @@ def _split(prepared: Prepared, records: list[Record], data: DataSection, origin:
         fixed[split].append(record)
     prepared.train, prepared.validation, prepared.test = (fixed[name] for name in SPLITS)
     prepared.drops += drops
-    _note_split(prepared, len(records), drops, {"train", *(name for name in HELD_OUT if name in given or fractions[name] > 0)})
+    _note_split(
+        prepared, len(records), drops, {"train", *(name for name in HELD_OUT if name in given or fractions[name] > 0)}
+    )
 
 
 def _not_asked(records: list[Record], held_out: set[bytes], drops: list[Drop]) -> list[Record]:
@@ -202,11 +223,19 @@ def _mix(prepared: Prepared, data: DataSection, origin: Mapping[str, int]) -> No
     copies: list[list[Record]] = [[] for _ in prepared.train]
     for number, positions in by_source.items():
         records = [prepared.train[position] for position in positions]
-        for position, repeated in zip(positions, repeat_by_weight(records, data.sources[number].weight, seed=data.seed)):
+        for position, repeated in zip(
+            positions, repeat_by_weight(records, data.sources[number].weight, seed=data.seed)
+        ):
             copies[position] = repeated
     drops = [Drop(r.id, r.source, "mix", "not_chosen") for r, repeated in zip(prepared.train, copies) if not repeated]
     num_in, prepared.train = len(prepared.train), [record for repeated in copies for record in repeated]
-    counts = {"num_in": num_in, "num_out": len(prepared.train), "num_dropped": len(drops), "num_repeated": len(prepared.train) - num_in + len(drops)}
-    prepared.funnel.append({"stage": "mix", "unit": "records", **counts, "reasons": {"not_chosen": len(drops)} if drops else {}})
+    counts = {
+        "num_in": num_in,
+        "num_out": len(prepared.train),
+        "num_dropped": len(drops),
+        "num_repeated": len(prepared.train) - num_in + len(drops),
+    }
+    prepared.funnel.append(
+        {"stage": "mix", "unit": "records", **counts, "reasons": {"not_chosen": len(drops)} if drops else {}}
+    )
     prepared.drops += drops
-

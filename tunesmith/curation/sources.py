@@ -66,9 +66,15 @@ class ReadReport:
     @property
     def notices(self) -> list[str]:
         """What a person should know before training on it, a line each."""
-        lines = [f"{self.source}: {NOTICES[name].format(count=count)}" for name, count in self.formats.items() if name in NOTICES]
+        lines = [
+            f"{self.source}: {NOTICES[name].format(count=count)}"
+            for name, count in self.formats.items()
+            if name in NOTICES
+        ]
         if self.ignored_files:
-            lines.append(f"{self.source}: not read, as no rows are expected in them: {', '.join(self.ignored_files[:5])}")
+            lines.append(
+                f"{self.source}: not read, as no rows are expected in them: {', '.join(self.ignored_files[:5])}"
+            )
         return lines
 
     def to_dict(self) -> dict[str, Any]:
@@ -159,13 +165,19 @@ def _files_below(folder: Path) -> list[Path]:
 
 def _at_least_one(path: str, files: list[Path]) -> list[Path]:
     if not files:
-        raise DataError(f"{path}: no file to read there. Put .jsonl, .json, .csv, .tsv or .parquet files in it (also .gz).")
+        raise DataError(
+            f"{path}: no file to read there. Put .jsonl, .json, .csv, .tsv or .parquet files in it (also .gz)."
+        )
     return files
 
 
 def _is_hub_id(path: str) -> bool:
     """``owner/name``, unless the owner is a folder here: then it is a mistyped file."""
-    return re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", path) is not None and not is_supported(path) and not Path(path).parent.exists()
+    return (
+        re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", path) is not None
+        and not is_supported(path)
+        and not Path(path).parent.exists()
+    )
 
 
 def _opened(source: Source, report: ReadReport) -> Iterator[tuple[str, Iterable[Row | RowError]]]:
@@ -235,4 +247,6 @@ def _no_good_row(path: str, dropped: Counter[str], first: Drop | None) -> DataEr
     if first is None:
         return DataError(f"{path}: there are no rows in it. Give a file with at least one.")
     counts = ", ".join(f"{reason} {count}" for reason, count in dropped.most_common())
-    return DataError(f"{path}: none of its {dropped.total()} rows can be used ({counts}). {first.source}: {first.detail}")
+    return DataError(
+        f"{path}: none of its {dropped.total()} rows can be used ({counts}). {first.source}: {first.detail}"
+    )

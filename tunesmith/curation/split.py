@@ -28,11 +28,13 @@ class Group:
     members: tuple[int, ...]
 
 
-def split_records(records: Sequence[Record], *, validation_fraction: float, test_fraction: float, seed: int) -> list[str]:
+def split_records(
+    records: Sequence[Record], *, validation_fraction: float, test_fraction: float, seed: int
+) -> list[str]:
     """The split of each record: ``train``, ``validation`` or ``test``.
 
     Of n records ``round(n * fraction)`` are held out, at least one where the fraction is above 0, in the shares their
-    tasks have (largest remainder), as far as groups that stay whole allow.
+    tasks have (largest remainder). Groups stay whole: where no choice of them gives that number, it is a few less.
 
     Raises:
         DataError: too few records, or too few different questions, to fill every split.
@@ -73,12 +75,14 @@ def group_records(records: Sequence[Record]) -> list[Group]:
     members: dict[int, list[int]] = defaultdict(list)
     for k in range(len(records)):
         members[find(k)].append(k)
-    first = {root: min((records[k] for k in ks), key=lambda record: (record.id, record.task)) for root, ks in members.items()}
+    first = {
+        root: min((records[k] for k in ks), key=lambda record: (record.id, record.task)) for root, ks in members.items()
+    }
     return [Group(first[root].id, first[root].task, tuple(ks)) for root, ks in members.items()]
 
 
 def _choose_groups(groups: Sequence[Group], count: int) -> list[Group]:
-    """Groups of ``count`` records in all, by task where they fit, then by what fits; the smallest one where nothing does."""
+    """Groups of ``count`` records in all: by task where they fit, then by what fits; the smallest where none does."""
     quota = _quotas(_sizes(groups), count)
     chosen: dict[str, Group] = {}
     for group in groups:
@@ -90,7 +94,22 @@ def _choose_groups(groups: Sequence[Group], count: int) -> list[Group]:
         if group.key not in chosen and len(group.members) <= missing:
             missing -= len(group.members)
             chosen[group.key] = group
+    _exchange(chosen, groups, missing)
     return list(chosen.values()) or [min(groups, key=lambda group: len(group.members))]
+
+
+def _exchange(chosen: dict[str, Group], groups: Sequence[Group], missing: int) -> None:
+    """Where only larger groups are left, give one back for another that is larger by just what is missing."""
+    left: dict[int, Group] = {}
+    for group in groups:
+        if group.key not in chosen:
+            left.setdefault(len(group.members), group)
+    for group in groups if missing else ():
+        larger = left.get(len(group.members) + missing)
+        if group.key in chosen and larger is not None:
+            del chosen[group.key]
+            chosen[larger.key] = larger
+            return
 
 
 def _sizes(groups: Sequence[Group]) -> Counter[str]:

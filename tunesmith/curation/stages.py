@@ -4,7 +4,8 @@
     rewrite(record, *, …) -> Record                        the same record saying something else
     select(records, *, …) -> Iterator[Record | Drop]       looks at all records; yields each one or a drop for it
 
-A recipe lists them: ``curate: [{use: drop_short, min_words: 3}, drop_duplicates]``. ``seed`` is given by parameter name.
+A recipe lists them: ``curate: [{use: drop_short, min_words: 3}, {use: drop_duplicates}]``. ``seed`` is given by
+parameter name.
 """
 
 from __future__ import annotations
@@ -64,7 +65,13 @@ def bind_stages(curate: str | Sequence[str | Mapping[str, Any]], *, path: str = 
     """
     problems: list[str] = []
     if isinstance(curate, str) and curate not in LISTS:
-        raise RecipeError(path, [f"curate: no such list `{curate}`.{did_you_mean(curate, LISTS)} Use none, basic, default or a list of stages."])
+        raise RecipeError(
+            path,
+            [
+                f"curate: no such list `{curate}`.{did_you_mean(curate, LISTS)}"
+                " Use none, basic, default or a list of stages."
+            ],
+        )
     listed = LISTS[curate] if isinstance(curate, str) else curate
     bound = [_bind(item, f"curate[{number}]", problems) for number, item in enumerate(listed)]
     if problems:
@@ -72,7 +79,9 @@ def bind_stages(curate: str | Sequence[str | Mapping[str, Any]], *, path: str = 
     return [item for item in bound if item is not None]
 
 
-def run_stage(bound: BoundStage, records: Sequence[Record], *, seed: int) -> tuple[list[Record], list[Drop], list[dict[str, Any]]]:
+def run_stage(
+    bound: BoundStage, records: Sequence[Record], *, seed: int
+) -> tuple[list[Record], list[Drop], list[dict[str, Any]]]:
     """Records that are left, drops, and which fields of which records changed (never their values)."""
     wanted = inspect.signature(bound.stage.function).parameters
     given = {**bound.settings, **({"seed": seed} if "seed" in wanted else {})}
@@ -144,7 +153,10 @@ def _run_select(name: str, function: Callable[..., Iterator[Record | Drop]], rec
     parts = list(function(records))
     kept = [part for part in parts if isinstance(part, Record)]
     if len(parts) != len(records):
-        raise DataError(f"stage {name} was given {len(records)} records and answered for {len(parts)}: it must yield each one or a drop.")
+        raise DataError(
+            f"stage {name} was given {len(records)} records and answered for {len(parts)}:"
+            " it must yield each one or a drop for it."
+        )
     return kept, [part for part in parts if isinstance(part, Drop)], []
 
 
@@ -159,4 +171,6 @@ def changed_fields(old: Record, new: Record) -> list[str]:
         for name in ("role", "content", "reasoning", "tool_calls", "name")
         if getattr(before, name) != getattr(after, name)
     ]
-    return fields + [name for name in ("task", "references", "tools", "meta") if getattr(old, name) != getattr(new, name)]
+    return fields + [
+        name for name in ("task", "references", "tools", "meta") if getattr(old, name) != getattr(new, name)
+    ]

@@ -27,7 +27,19 @@ TEXT_PARTS = ("text", "input_text", "output_text")
 REASONING_PARTS = ("reasoning", "thinking")
 CALL_PARTS = ("tool_call", "tool_use", "function_call")
 REASONING_KEYS = ("reasoning", "reasoning_content", "thinking")
-READ_KEYS = {"role", "from", "content", "value", "text", "name", "tool_calls", "function_call", "weight", "train", *REASONING_KEYS}
+READ_KEYS = {
+    "role",
+    "from",
+    "content",
+    "value",
+    "text",
+    "name",
+    "tool_calls",
+    "function_call",
+    "weight",
+    "train",
+    *REASONING_KEYS,
+}
 
 
 def read_turns(turns: Any) -> tuple[list[Message], dict[str, Any]]:
@@ -55,7 +67,7 @@ def read_turns(turns: Any) -> tuple[list[Message], dict[str, Any]]:
 
 
 def read_calls(value: Any, where: str) -> tuple[dict[str, Any], ...]:
-    """Tool calls as ``{"name", "arguments"}`` (and ``id``, where given), from a call, a list of them, or either as JSON text."""
+    """Tool calls as ``{"name", "arguments"}`` (and ``id``, if given), from a call, a list, or their JSON text."""
     value = parse_json(value)
     calls = value if isinstance(value, list) else [value]
     return tuple(_read_call(parse_json(call), where) for call in calls)
@@ -76,7 +88,7 @@ def read_tools(value: Any) -> tuple[dict[str, Any], ...]:
 
 
 def read_transcript(text: str) -> list[Message] | None:
-    """The turns of a text written as ``\\n\\nHuman: … \\n\\nAssistant: …`` (Bai et al. 2022), or None where it is not one."""
+    """The turns of a text written as ``\\n\\nHuman: … \\n\\nAssistant: …`` (Bai et al. 2022); None for other text."""
     if not re.match(r"\s*(Human|Assistant):", text):
         return None
     pieces = re.split(r"(?:\A|\n\n)\s*(Human|Assistant):[ ]?", text)[1:]
@@ -94,7 +106,7 @@ def plain_text(value: Any, where: str) -> str:
 
 
 def parse_json(value: Any) -> Any:
-    """The value of a text that is a JSON object or list; anything else as it is (how CSV files carry nested columns)."""
+    """The value of a text that is a JSON object or list; anything else as it is (CSV carries nested columns so)."""
     if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
         try:
             return json.loads(value)
@@ -107,7 +119,11 @@ def parse_turns(value: Any) -> Any:
     """A list of turns from one turn, a list, or the JSON text of either; any other text stays text, brackets or not."""
     parsed = parse_json(value)
     turns = [parsed] if isinstance(parsed, Mapping) else parsed
-    looks_like = isinstance(turns, list) and turns and all(isinstance(t, Mapping) and ("role" in t or "from" in t) for t in turns)
+    looks_like = (
+        isinstance(turns, list)
+        and turns
+        and all(isinstance(t, Mapping) and ("role" in t or "from" in t) for t in turns)
+    )
     return turns if looks_like else value
 
 
@@ -115,7 +131,9 @@ def _read_turn(turn: Any, where: str) -> tuple[Message, dict[str, Any]]:
     if not isinstance(turn, Mapping):
         raise RowError("message_not_object", f"{where} must be an object with a role and a content.")
     if turn.get("weight") == 0 or turn.get("train") is False:
-        raise RowError("untrained_turn", f"{where} is marked not to be trained on, which is not supported. Remove the mark.")
+        raise RowError(
+            "untrained_turn", f"{where} is marked not to be trained on, which is not supported. Remove the mark."
+        )
     role = _role(turn, where)
     others = {key: value for key, value in turn.items() if key not in READ_KEYS and value is not None}
     content = next((turn[key] for key in ("content", "value", "text") if turn.get(key) is not None), None)
@@ -159,7 +177,10 @@ def _read_parts(content: Any, where: str) -> tuple[list[str], list[str], list[di
         elif kind in CALL_PARTS:
             calls += read_calls(_part_value(part), where)
         else:
-            raise RowError("unsupported_part", f"{where} has a part of type {str(kind)[:40]!r}; text, reasoning and tool calls can be learned.")
+            raise RowError(
+                "unsupported_part",
+                f"{where} has a part of type {str(kind)[:40]!r}; text, reasoning and tool calls can be learned.",
+            )
     return texts, thoughts, calls
 
 
@@ -179,7 +200,10 @@ def _read_call(call: Any, where: str) -> dict[str, Any]:
         raise RowError("broken_tool_call", f"a tool call of {where} must be an object with a name and arguments.")
     given = next((function[key] for key in ("arguments", "parameters", "input") if function.get(key) is not None), {})
     arguments = parse_json(given)
-    read = {"name": name, "arguments": arguments if isinstance(arguments, dict) else plain_text(given, f"arguments of {where}")}
+    read = {
+        "name": name,
+        "arguments": arguments if isinstance(arguments, dict) else plain_text(given, f"arguments of {where}"),
+    }
     return {**read, "id": call["id"]} if isinstance(call.get("id"), str) else read
 
 

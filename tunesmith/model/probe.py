@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import torch
-from torch import nn
 
 from tunesmith.errors import ModelError
 from tunesmith.model.forward import Forward, Head, base_model, output_head, own_loss
@@ -14,7 +13,9 @@ from tunesmith.rendering.collate import Batch, collate
 from tunesmith.rendering.tokenize import Encoded
 
 TOLERANCE = 1e-4
-"""Largest difference in loss (nats per token) that counts as equal; real faults measured 1e-2 and more."""
+"""Largest difference in mean loss, in nats per token, that counts as equal."""
+TOKEN_TOLERANCE = 1e-3
+"""Largest difference in the log-probability of any one token; a document that sees its neighbor differs by 1e-2 and more."""
 PROBE_LENGTHS = (9, 6, 12)
 
 
@@ -110,25 +111,32 @@ def _cheapest_head(loaded: LoadedModel, rows: list[Encoded]) -> Head:
     )
 
 
-def _difference(forward: nn.Module, batch: Batch, reference: torch.Tensor) -> float:
-    """How far our mean loss is from the reference; infinite where the model cannot take such a batch at all."""
-    try:
-        log_probabilities = forward(batch)
-    except (TypeError, ValueError, RuntimeError, IndexError, AssertionError, NotImplementedError):
-        return float("inf")
-    if log_probabilities.shape != (batch.num_supervised,):
+def _difference(forward: Forward, batch: Batch, reference: torch.Tensor) -> float:
+    """How far our mean loss is from the reference; infinite where the model cannot take such a batch."""
+    log_probabilities = _try(forward, batch)
+    if log_probabilities is None:
         return float("inf")
     difference = (-log_probabilities.mean() - reference.float()).abs().item()
     return difference if difference == difference else float("inf")
 
 
+def _try(forward: Forward, batch: Batch) -> torch.Tensor | None:
+    """The log-probabilities, or None where the model's forward does not take such a batch."""
+    try:
+        log_probabilities = forward(batch)
+    except (TypeError, ValueError, RuntimeError, IndexError, AttributeError, NotImplementedError):
+        return None
+    return log_probabilities if log_probabilities.shape == (batch.num_supervised,) else None
+
+
 def _isolates_documents(loaded: LoadedModel, rows: list[Encoded], head: Head) -> bool:
-    """Whether a row of several documents gives the loss they give one at a time, and attention has no window to lose."""
+    """Whether every token of a row of several documents is predicted as when they come one at a time."""
     if has_windowed_layers(loaded.config):
         return False
     forward = Forward(loaded.model, head=head)
     single = torch.cat([forward(_batch(loaded, [(row,)])) for row in rows])
-    return _difference(forward, _batch(loaded, [tuple(rows)]), -single.mean()) <= TOLERANCE
+    packed = _try(forward, _batch(loaded, [tuple(rows)]))
+    return packed is not None and bool((packed - single).abs().max() <= TOKEN_TOLERANCE)
 
 
 def has_windowed_layers(config) -> bool:
@@ -157,7 +165,7 @@ def _ignores_left_padding(loaded: LoadedModel, rows: list[Encoded]) -> bool:
     return bool((alone[0] - beside[0]).abs().max() <= TOLERANCE * max(1.0, float(alone.abs().max())))
 
 
-def _next_logits(model: nn.Module, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+def _next_logits(model: torch.nn.Module, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
     """(batch, vocabulary) logits after the last token, prepared as ``generate`` prepares them."""
     generated = model.generate(
         input_ids,

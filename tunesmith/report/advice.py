@@ -82,14 +82,14 @@ def _beat_the_trivial_answers(facts: Facts) -> Advice | None:
         return None
     parts = tuple(part for name in unbeaten for part in (("system", name), ("delta", overall.against[name].at("delta"))))
     names_with_deltas = " and ".join(f"“{{{2 * k}}}” ({{{2 * k + 1}}})" for k in range(len(unbeaten)))
-    why = Sentence(f"Tuned is not shown to be better than {names_with_deltas}, which needs no model at all. Until it is, a gain over base means little.", parts)
+    why = Sentence(f"Tuned is not shown to be better than {names_with_deltas}. That takes no model; until tuned beats it, a gain over base means little.", parts)
     return Advice("Beat the trivial answers first", why, "a larger model, more data or more steps")
 
 
 def _test_on_more(facts: Facts) -> Advice | None:
     if facts.verdict != "no difference":
         return None
-    parts = (("count", facts.results.num_samples), ("number", facts.results.overall.smallest))
+    parts = (("count", facts.results.num_samples), ("score", facts.results.overall.smallest))
     why = Sentence("With {0} samples, a true difference below {1} often goes unseen: “no difference” here means “cannot tell”, not “equal”.", parts)
     return Advice("Test on more rows", why, "data.test_fraction: 0.2; evaluate.max_samples: null")
 
@@ -131,7 +131,7 @@ def _make_room_for_long_records(facts: Facts) -> Advice | None:
 
 
 def _look_at_drops(facts: Facts) -> Advice | None:
-    dropped, rows_in = facts.num_dropped, facts.rows_in
+    dropped, rows_in = facts.num_rejected, facts.rows_in
     if not _exceeds(share(dropped, rows_in), MANY_DROPPED):
         return None
     why = Sentence("{0} of {1} were left out. Every one is listed with its line and reason.", (("count", dropped), ("count", rows_in)))

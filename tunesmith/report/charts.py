@@ -11,7 +11,7 @@ from typing import Literal
 from markupsafe import Markup
 
 from tunesmith.report.folder import Figure
-from tunesmith.report.text import format_count, format_number, format_tick, is_number, visible
+from tunesmith.report.text import format_count, format_number, format_score, format_tick, is_number, visible
 
 MAX_POINTS = 800
 MAX_HOVER_POINTS = 160
@@ -97,10 +97,10 @@ def draw_intervals(axis: Axis, intervals: Sequence[Interval], label: str, *, row
 
 
 def _draw_interval(axis: Axis, item: Interval, y: float) -> Markup:
-    title = f"{item.name}: {format_number(item.value)}"
+    title = f"{item.name}: {format_score(item.value)}"
     bar = Markup("")
     if is_number(item.low) and is_number(item.high):
-        title += f" (95% interval {format_number(item.low)} to {format_number(item.high)})"
+        title += f" (95% interval {format_score(item.low)} to {format_score(item.high)})"
         bar = Markup('<line class="bar" x1="{}%" x2="{}%" y1="{y}" y2="{y}"/>').format(axis.percent(item.low), axis.percent(item.high), y=y)
     return Markup('<g class="mark {}"><title>{}</title>{}<circle cx="{}%" cy="{}" r="4.5"/></g>').format(
         f"role-{item.role}", visible(title), bar, axis.percent(item.value), y

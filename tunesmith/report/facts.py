@@ -13,6 +13,7 @@ from tunesmith.report.results import Examples, Result, Results, read_examples, r
 from tunesmith.report.text import format_count, format_delta, format_number, is_number
 
 NUM_PLACES = 3
+NOT_REJECTING = ("max_records", "mix", "render")
 SPLITS = ("train", "validation", "test")
 State = Literal["trained", "interrupted", "evaluated only", "prepared"]
 
@@ -24,7 +25,7 @@ class DropReason:
     stage: str
     reason: str
     count: Figure
-    places: list[str]
+    places: str
 
 
 @dataclass(frozen=True)
@@ -133,29 +134,42 @@ class Facts:
         return all(map(is_number, counts)) and counts[0] == counts[1] + counts[2]
 
     @cached_property
-    def num_dropped(self) -> Figure:
-        """Rows and records left out, over all stages."""
-        counts = [stage.at("num_dropped").value or 0 for stage in self.stages]
-        return Figure(sum(counts) if counts else None, "data/funnel.json (sum of num_dropped)")
+    def num_rejected(self) -> Figure:
+        """Rows and records left out because something was wrong with them: not those too long, and not those nobody asked for."""
+        stages = [stage for stage in self.stages if stage.at("stage").value not in NOT_REJECTING]
+        counts = [stage.at("num_dropped").value or 0 for stage in stages]
+        return Figure(sum(counts) if counts else None, f"data/funnel.json (sum of num_dropped, without {', '.join(NOT_REJECTING)})")
 
     @cached_property
     def drop_reasons(self) -> list[DropReason]:
         """Every reason of every stage with its count, most frequent first within a stage; parts of rows after whole ones."""
         kinds = (("reasons", ""), ("part_reasons", " (parts of rows)"))
         return [
-            DropReason(f"{stage.at('stage').value}{words}", str(reason), count, self._places_of_drops.get((stage.at("stage").value, reason), []))
+            DropReason(f"{stage.at('stage').value}{words}", str(reason), count, self._places_of(stage.at("stage").value, reason))
             for stage in self.stages
             for kind, words in kinds
             for reason, count in sorted(stage.at(kind).entries(), key=lambda entry: (-(entry[1].value or 0), entry[0]))
         ]
 
+    def _places_of(self, stage: str, reason: str) -> str:
+        """The first places of a drop as ``data/a.jsonl:3, :34``, or an empty text."""
+        told, last = [], None
+        for source in self._places_of_drops.get((stage, reason)) or self._places_of_drops.get((None, reason), []):
+            path, _, line = source.rpartition(":")
+            told.append(f":{line}" if path == last else source)
+            last = path
+        return ", ".join(told)
+
     @cached_property
-    def _places_of_drops(self) -> dict[tuple[str, str], list[str]]:
-        places: dict[tuple[str, str], list[str]] = {}
+    def _places_of_drops(self) -> dict[tuple[str | None, str], list[str]]:
+        """(stage, reason) → the first few ``path:line``; the stage is None where the funnel does not know it."""
+        known = {stage.at("stage").value for stage in self.stages}
+        places: dict[tuple[str | None, str], list[str]] = {}
         for row in self.run.rows("data/dropped.jsonl"):
-            found = places.setdefault((row.at("stage").value, row.at("reason").value), [])
-            if len(found) < NUM_PLACES and row.at("source").value:
-                found.append(str(row.at("source").value))
+            stage, reason, source = (row.at(key).value for key in ("stage", "reason", "source"))
+            found = places.setdefault((stage if stage in known else None, reason), [])
+            if len(found) < NUM_PLACES and source:
+                found.append(str(source))
         return places
 
     def bar_of(self, stage: Figure) -> list[tuple[str, float, str]]:

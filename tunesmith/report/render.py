@@ -31,6 +31,7 @@ from tunesmith.report.text import (
     format_number,
     format_p_value,
     format_percent,
+    format_score,
     format_setting,
     format_words,
     visible,
@@ -44,6 +45,7 @@ MAX_OPEN_TASKS = 12
 FORMATS: dict[str, Callable[[Any], str]] = {
     "count": format_count,
     "number": format_number,
+    "score": format_score,
     "delta": format_delta,
     "percent": format_percent,
     "p_value": format_p_value,

@@ -65,17 +65,24 @@ def _three_digits(size: float) -> str:
     return f"{size:,.{max(0, 2 - math.floor(math.log10(rounded)))}f}"
 
 
+def format_score(value: object) -> str:
+    """A score with as many decimals as its neighbors: ``0.039``, ``48.6``; a tiny one keeps its three digits."""
+    if not is_number(value) or not 0.0005 <= abs(value) < 1:
+        return format_number(value)
+    return f"{value:.3f}".replace("-", MINUS)
+
+
+def format_delta(value: object) -> str:
+    """A difference of scores with its sign: ``+0.041``, ``−1.23``, ``0``."""
+    text = format_score(value)
+    return f"+{text}" if is_number(value) and value > 0 else text
+
+
 def format_tick(value: float, largest: float) -> str:
     """A round number on an axis that ends at ``largest``: ``0.25``, ``1,500``, ``−2``; all as ``1.5e−4`` on an axis below 0.001."""
     tiny = 0 < abs(largest) < 0.001 and value != 0
     text = re.sub(r"\.?0*e-0*", "e-", f"{value:.2e}") if tiny else f"{value:,.6g}"
     return text.replace("-", MINUS)
-
-
-def format_delta(value: object) -> str:
-    """A difference with its sign: ``+0.0412``, ``−1.23``, ``0``."""
-    text = format_number(value)
-    return f"+{text}" if is_number(value) and value > 0 else text
 
 
 def format_percent(value: object) -> str:
