@@ -17,16 +17,50 @@ from tunesmith.evaluation.scorers import score_answers
 from tunesmith.evaluation.summary import summarize
 
 CAPITALS = {
-    "France": "Paris", "Japan": "Tokyo", "Kenya": "Nairobi", "Peru": "Lima", "Norway": "Oslo", "Egypt": "Cairo", "Canada": "Ottawa",
-    "Cuba": "Havana", "Nepal": "Kathmandu", "Ghana": "Accra", "Fiji": "Suva", "Chile": "Santiago", "Poland": "Warsaw", "Iraq": "Baghdad",
-}  # fmt: skip
-ANIMALS = {"cat": "mammal", "eagle": "bird", "shark": "fish", "penguin": "bird", "whale": "mammal", "salmon": "fish", "bat": "mammal"}
+    "France": "Paris",
+    "Japan": "Tokyo",
+    "Kenya": "Nairobi",
+    "Peru": "Lima",
+    "Norway": "Oslo",
+    "Egypt": "Cairo",
+    "Canada": "Ottawa",
+    "Cuba": "Havana",
+    "Nepal": "Kathmandu",
+    "Ghana": "Accra",
+    "Fiji": "Suva",
+    "Chile": "Santiago",
+    "Poland": "Warsaw",
+    "Iraq": "Baghdad",
+}
+ANIMALS = {
+    "cat": "mammal",
+    "eagle": "bird",
+    "shark": "fish",
+    "penguin": "bird",
+    "whale": "mammal",
+    "salmon": "fish",
+    "bat": "mammal",
+}
 PASSAGE = (
-    "The Premier League is the highest level of the English football league system. Contested by 20 clubs, it operates on a system of "
-    "promotion and relegation with the English Football League. Seasons typically run from August to May, with each team playing 38 "
-    "matches: every other team twice, once at home and once away. Most games are played on weekend afternoons. "
+    "The Premier League is the highest level of the English football league system. Contested by 20 clubs, it operates "
+    "on a system of promotion and relegation with the English Football League. Seasons typically run from August to May, "
+    "with each team playing 38 matches: every other team twice, once at home and once away. Most games are played on "
+    "weekend afternoons. "
 )
-WORDS = ["tea", "paper", "river", "garden", "bicycle", "library", "market", "winter", "lantern", "harbor", "violin", "orchard"]
+WORDS = [
+    "tea",
+    "paper",
+    "river",
+    "garden",
+    "bicycle",
+    "library",
+    "market",
+    "winter",
+    "lantern",
+    "harbor",
+    "violin",
+    "orchard",
+]
 TASKS = ("open_qa", "classification", "summarization", "closed_qa", "brainstorming", "information_extraction")
 
 
@@ -62,12 +96,25 @@ def write_run(
     metrics = _metrics(num_steps, validation)
     _write_lines(path / "metrics.jsonl", metrics)
     _write_json(path / "training.json", _training(metrics, num_steps, kind, validation))
-    write_evaluation(path / "eval", tasks=tasks, samples_per_task=samples_per_task, skill=skill, systems=systems, num_resamples=num_resamples)
+    write_evaluation(
+        path / "eval",
+        tasks=tasks,
+        samples_per_task=samples_per_task,
+        skill=skill,
+        systems=systems,
+        num_resamples=num_resamples,
+    )
     return path
 
 
 def write_evaluation(
-    eval_dir: Path, *, tasks: Sequence[str], samples_per_task: int, systems: Sequence[str], skill: Skill = Skill(), num_resamples: int = 400
+    eval_dir: Path,
+    *,
+    tasks: Sequence[str],
+    samples_per_task: int,
+    systems: Sequence[str],
+    skill: Skill = Skill(),
+    num_resamples: int = 400,
 ) -> None:
     """Write the answers of every system and the summary that follows from them."""
     answers = {(system, task): _answers(system, task, samples_per_task, skill) for system in systems for task in tasks}
@@ -96,9 +143,14 @@ def _sample(task: str, rng: random.Random) -> tuple[str, str]:
     if task.startswith("classification"):
         return f"Is a {animal} a mammal, a bird or a fish? Answer with one word.", ANIMALS[animal]
     if task.startswith("summarization"):
-        return f"Summarize in one sentence.\n\n{PASSAGE * rng.randint(1, 3)}", "Twenty clubs play each other twice a season in England's top league."
+        return (
+            f"Summarize in one sentence.\n\n{PASSAGE * rng.randint(1, 3)}",
+            "Twenty clubs play each other twice a season in England's top league.",
+        )
     if task.startswith("brainstorming"):
-        return f"Give three uses of a {word}.", "\n".join(f"{n}. {use} the {word}" for n, use in enumerate(rng.sample(["Draw", "Share", "Mend", "Carry"], 3), 1))
+        return f"Give three uses of a {word}.", "\n".join(
+            f"{n}. {use} the {word}" for n, use in enumerate(rng.sample(["Draw", "Share", "Mend", "Carry"], 3), 1)
+        )
     if task.startswith("information_extraction"):
         return f"{PASSAGE}\nHow many matches does each team play?", "38 matches"
     return f"What is the capital of {country}?", f"The capital of {country} is {CAPITALS[country]}."
@@ -109,25 +161,54 @@ def _write_data(folder: Path, tasks: Sequence[str], samples_per_task: int, count
     duplicates, empty, too_long = 140, 12, _too_long(counts)
     left = {split: count - too_long.get(split, 0) for split, count in counts.items()}
     records = sum(counts.values()) + duplicates + empty
-    read = {"num_in": records + sum(dropped.values()), "num_kept": records, "num_out": records, "num_dropped": sum(dropped.values()), "reasons": dropped}
+    read = {
+        "num_in": records + sum(dropped.values()),
+        "num_kept": records,
+        "num_out": records,
+        "num_dropped": sum(dropped.values()),
+        "reasons": dropped,
+    }
 
     def stage(name: str, num_in: int, reasons: Mapping[str, int]) -> dict[str, Any]:
         num_dropped = sum(reasons.values())
-        return {"stage": name, "unit": "records", "num_in": num_in, "num_out": num_in - num_dropped, "num_dropped": num_dropped, "reasons": dict(reasons)}
+        return {
+            "stage": name,
+            "unit": "records",
+            "num_in": num_in,
+            "num_out": num_in - num_dropped,
+            "num_dropped": num_dropped,
+            "reasons": dict(reasons),
+        }
 
-    _write_json(folder / "funnel.json", [
-        {"stage": "read", "unit": "rows", **read, "num_dropped_parts": 2, "part_reasons": {"empty_part": 2}},
-        stage("normalize_text", records, {}),
-        stage("drop_empty", records, {"empty_answer": empty}),
-        stage("drop_duplicates", records - empty, {"duplicate": duplicates}),
-        {**stage("split", sum(counts.values()), {}), **counts},
-        {**stage("render", sum(counts.values()), {"too_long": sum(too_long.values())}), **left},
-    ])  # fmt: skip
-    by_stage = {"read": {**dropped, "empty_part": 2}, "drop_empty": {"empty_answer": empty}, "drop_duplicates": {"duplicate": duplicates}, "render": {"too_long": sum(too_long.values())}}
+    _write_json(
+        folder / "funnel.json",
+        [
+            {"stage": "read", "unit": "rows", **read, "num_dropped_parts": 2, "part_reasons": {"empty_part": 2}},
+            stage("normalize_text", records, {}),
+            stage("drop_empty", records, {"empty_answer": empty}),
+            stage("drop_duplicates", records - empty, {"duplicate": duplicates}),
+            {**stage("split", sum(counts.values()), {}), **counts},
+            {**stage("render", sum(counts.values()), {"too_long": sum(too_long.values())}), **left},
+        ],
+    )
+    by_stage = {
+        "read": {**dropped, "empty_part": 2},
+        "drop_empty": {"empty_answer": empty},
+        "drop_duplicates": {"duplicate": duplicates},
+        "render": {"too_long": sum(too_long.values())},
+    }
     _write_lines(folder / "dropped.jsonl", _dropped_rows(by_stage))
-    _write_lines(folder / "test.jsonl", (_record(*sample, task) for task in tasks for sample in _samples(task, samples_per_task)))
+    _write_lines(
+        folder / "test.jsonl", (_record(*sample, task) for task in tasks for sample in _samples(task, samples_per_task))
+    )
     for split in ("train", "validation"):
-        _write_lines(folder / f"{split}.jsonl", (_record(f"{split}-{k}", "What is the capital of Peru?", "Lima.", "open_qa") for k in range(min(5, left[split]))))
+        _write_lines(
+            folder / f"{split}.jsonl",
+            (
+                _record(f"{split}-{k}", "What is the capital of Peru?", "Lima.", "open_qa")
+                for k in range(min(5, left[split]))
+            ),
+        )
     _write_lines(folder / "changes.jsonl", [])
     _write(folder / "card.md", "# Data\n")
 
@@ -141,12 +222,25 @@ def _dropped_rows(stages: Mapping[str, Mapping[str, int]]) -> Iterable[dict[str,
     for stage, reasons in stages.items():
         for reason, count in reasons.items():
             for line in sorted(rng.sample(range(1, 5015), count)):
-                yield {"id": f"{rng.getrandbits(64):016x}", "source": f"data/dolly.jsonl:{line}", "stage": stage, "reason": reason, "detail": f"it was {reason}"}
+                yield {
+                    "id": f"{rng.getrandbits(64):016x}",
+                    "source": f"data/dolly.jsonl:{line}",
+                    "stage": stage,
+                    "reason": reason,
+                    "detail": f"it was {reason}",
+                }
 
 
 def _record(id: str, prompt: str, answer: str, task: str) -> dict[str, Any]:
     messages = [{"role": "user", "content": prompt}, {"role": "assistant", "content": answer}]
-    return {"id": id, "messages": messages, "task": task, "source": "data/dolly.jsonl:1", "content_sha256": "0" * 64, "parents": []}
+    return {
+        "id": id,
+        "messages": messages,
+        "task": task,
+        "source": "data/dolly.jsonl:1",
+        "content_sha256": "0" * 64,
+        "parents": [],
+    }
 
 
 def _ledger(counts: Mapping[str, int], validation: bool) -> dict[str, Any]:
@@ -154,14 +248,27 @@ def _ledger(counts: Mapping[str, int], validation: bool) -> dict[str, Any]:
         examples = records - dropped
         tokens, supervised = examples * 214, examples * 61
         return {
-            "num_records": records, "num_examples": examples, "num_tokens": tokens, "num_supervised_tokens": supervised,
-            "supervised_share": supervised / tokens if tokens else None, "num_truncated": truncated, "num_answers_cut": cut, "num_dropped": dropped,
-            "dropped": {"too_long": dropped} if dropped else {}, "num_escaped": 0, "num_few_shots": 0, "stop_token_supervised": records > 0, "max_length": 1021 if records else None, "median_length": 142.0 if records else None,
-        }  # fmt: skip
+            "num_records": records,
+            "num_examples": examples,
+            "num_tokens": tokens,
+            "num_supervised_tokens": supervised,
+            "supervised_share": supervised / tokens if tokens else None,
+            "num_truncated": truncated,
+            "num_answers_cut": cut,
+            "num_dropped": dropped,
+            "dropped": {"too_long": dropped} if dropped else {},
+            "num_escaped": 0,
+            "num_few_shots": 0,
+            "stop_token_supervised": records > 0,
+            "max_length": 1021 if records else None,
+            "median_length": 142.0 if records else None,
+        }
 
     too_long = _too_long(counts)
-    return {"train": part(counts["train"], 37, 9, too_long["train"]), "validation": part(counts["validation"], 2 if validation else 0, 0, too_long.get("validation", 0))}
-
+    return {
+        "train": part(counts["train"], 37, 9, too_long["train"]),
+        "validation": part(counts["validation"], 2 if validation else 0, 0, too_long.get("validation", 0)),
+    }
 
 
 # ── what was run ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -169,28 +276,76 @@ def _ledger(counts: Mapping[str, int], validation: bool) -> dict[str, Any]:
 
 def _recipe(kind: str, validation: bool) -> dict[str, Any]:
     return {
-        "model": {"name_or_path": "models/llama-160m" if kind == "causal" else "models/flan-t5-small", "revision": None, "trust_remote_code": False},
-        "data": {"sources": [{"path": "data/dolly.jsonl", "weight": 1.0, "split": None, "columns": {}, "task": None}], "on_bad_row": "drop", "max_records": None,
-                 "validation_fraction": 0.05 if validation else 0.0, "test_fraction": 0.1, "seed": 0},
+        "model": {
+            "name_or_path": "models/llama-160m" if kind == "causal" else "models/flan-t5-small",
+            "revision": None,
+            "trust_remote_code": False,
+        },
+        "data": {
+            "sources": [{"path": "data/dolly.jsonl", "weight": 1.0, "split": None, "columns": {}, "task": None}],
+            "on_bad_row": "drop",
+            "max_records": None,
+            "validation_fraction": 0.05 if validation else 0.0,
+            "test_fraction": 0.1,
+            "seed": 0,
+        },
         "curate": "basic",
         "template": {"name": "chatml", "num_shots": 0},
-        "adapter": {"method": "lora", "r": 16, "lora_alpha": 32.0, "lora_dropout": 0.05, "target_modules": "all-linear"},
-        "train": {"objective": "sft", "num_train_epochs": 3.0, "max_steps": None, "per_device_train_batch_size": 8, "gradient_accumulation_steps": 4, "max_length": 1024,
-                  "over_length": "truncate", "learning_rate": 2e-4, "lr_scheduler_type": "cosine", "warmup_ratio": 0.03, "weight_decay": 0.0, "max_grad_norm": 1.0,
-                  "precision": "fp32", "logging_steps": 10, "eval_steps": None, "save_steps": None, "early_stopping_patience": None, "seed": 7},
-        "evaluate": {"tasks": [], "max_samples": 200, "max_new_tokens": 128, "batch_size": 16, "base_num_shots": [0, 3]},
+        "adapter": {
+            "method": "lora",
+            "r": 16,
+            "lora_alpha": 32.0,
+            "lora_dropout": 0.05,
+            "target_modules": "all-linear",
+        },
+        "train": {
+            "objective": "sft",
+            "num_train_epochs": 3.0,
+            "max_steps": None,
+            "per_device_train_batch_size": 8,
+            "gradient_accumulation_steps": 4,
+            "max_length": 1024,
+            "over_length": "truncate",
+            "learning_rate": 2e-4,
+            "lr_scheduler_type": "cosine",
+            "warmup_ratio": 0.03,
+            "weight_decay": 0.0,
+            "max_grad_norm": 1.0,
+            "precision": "fp32",
+            "logging_steps": 10,
+            "eval_steps": None,
+            "save_steps": None,
+            "early_stopping_patience": None,
+            "seed": 7,
+        },
+        "evaluate": {
+            "tasks": [],
+            "max_samples": 200,
+            "max_new_tokens": 128,
+            "batch_size": 16,
+            "base_num_shots": [0, 3],
+        },
         "output_dir": None,
-    }  # fmt: skip
+    }
 
 
 def _provenance(name: str) -> dict[str, Any]:
     return {
-        "tunesmith": "0.2.0", "python": "3.11.9", "platform": "Linux-6.1-x86_64", "packages": {"torch": "2.13.0", "transformers": "5.23.0", "peft": "0.21.2", "sacrebleu": "2.5.1"},
-        "threads": 2, "cpu": "AMD EPYC 7B13", "gpu": None, "command": f"tunesmith run recipes/dolly-lora.yaml --output-dir runs/{name}",
-        "started_at": "2026-11-20T09:12:04Z", "finished_at": "2026-11-20T10:24:51Z", "seeds": {"data": 0, "train": 7},
+        "tunesmith": "0.2.0",
+        "python": "3.11.9",
+        "platform": "Linux-6.1-x86_64",
+        "packages": {"torch": "2.13.0", "transformers": "5.23.0", "peft": "0.21.2", "sacrebleu": "2.5.1"},
+        "threads": 2,
+        "cpu": "AMD EPYC 7B13",
+        "gpu": None,
+        "command": f"tunesmith run recipes/dolly-lora.yaml --output-dir runs/{name}",
+        "started_at": "2026-11-20T09:12:04Z",
+        "finished_at": "2026-11-20T10:24:51Z",
+        "seeds": {"data": 0, "train": 7},
         "inputs": [{"path": "data/dolly.jsonl", "sha256": "9f2c" + "4b7e" * 15, "size_bytes": 3_104_227}],
-        "model": {"name_or_path": "models/llama-160m", "sha256": "71aa" + "03cd" * 15}, "git": {"commit": "4f1c2d9e8a7b6c5d4e3f2a1b0c9d8e7f6a5b4c3d", "dirty": False},
-    }  # fmt: skip
+        "model": {"name_or_path": "models/llama-160m", "sha256": "71aa" + "03cd" * 15},
+        "git": {"commit": "4f1c2d9e8a7b6c5d4e3f2a1b0c9d8e7f6a5b4c3d", "dirty": False},
+    }
 
 
 def _metrics(num_steps: int, validation: bool) -> list[dict[str, Any]]:
@@ -199,21 +354,54 @@ def _metrics(num_steps: int, validation: bool) -> list[dict[str, Any]]:
         progress = step / num_steps
         rate = 2e-4 * (progress / 0.03 if progress < 0.03 else (1 + math.cos(math.pi * (progress - 0.03) / 0.97)) / 2)
         loss = 1.45 + 2.2 * math.exp(-5 * progress) + rng.gauss(0, 0.06)
-        rows.append({"step": step, "epoch": round(3 * progress, 4), "loss": loss, "learning_rate": rate, "grad_norm": 0.6 + 1.8 * math.exp(-6 * progress) + abs(rng.gauss(0, 0.08)),
-                     "num_supervised_tokens": 1950 + rng.randint(-90, 90), "num_tokens": 6840 + rng.randint(-200, 200), "tokens_per_second": 1480.0 + rng.gauss(0, 25), "seconds": 18.0 * step})  # fmt: skip
+        rows.append(
+            {
+                "step": step,
+                "epoch": round(3 * progress, 4),
+                "loss": loss,
+                "learning_rate": rate,
+                "grad_norm": 0.6 + 1.8 * math.exp(-6 * progress) + abs(rng.gauss(0, 0.08)),
+                "num_supervised_tokens": 1950 + rng.randint(-90, 90),
+                "num_tokens": 6840 + rng.randint(-200, 200),
+                "tokens_per_second": 1480.0 + rng.gauss(0, 25),
+                "seconds": 18.0 * step,
+            }
+        )
         if validation and step % max(1, num_steps // 12) == 0:
-            rows.append({"step": step, "validation_loss": 1.52 + 2.0 * math.exp(-5 * progress) + 0.05 * progress, "num_supervised_tokens": 15677})
+            rows.append(
+                {
+                    "step": step,
+                    "validation_loss": 1.52 + 2.0 * math.exp(-5 * progress) + 0.05 * progress,
+                    "num_supervised_tokens": 15677,
+                }
+            )
     return rows
 
 
 def _training(metrics: Sequence[Mapping[str, Any]], num_steps: int, kind: str, validation: bool) -> dict[str, Any]:
     measured = [row for row in metrics if "validation_loss" in row]
-    best = min(measured, key=lambda row: row["validation_loss"]) if validation else {"step": None, "validation_loss": None}
+    best = (
+        min(measured, key=lambda row: row["validation_loss"]) if validation else {"step": None, "validation_loss": None}
+    )
     return {
-        "method": "lora", "num_parameters": 162_417_408, "num_trainable_parameters": 2_359_296, "kind": kind, "architecture": "LlamaForCausalLM" if kind == "causal" else "T5ForConditionalGeneration",
-        "precision": "fp32", "num_steps": num_steps, "num_epochs": 3.0, "seconds": 4320.5, "tokens_per_second": 1481.3, "peak_memory_bytes": 2_914_000_000, "best_step": best["step"],
-        "best_validation_loss": best["validation_loss"], "final_train_loss": [row["loss"] for row in metrics if "loss" in row][-1], "stopped_early": False, "stop_reason": "epochs", "num_skipped_steps": 0,
-    }  # fmt: skip
+        "method": "lora",
+        "num_parameters": 162_417_408,
+        "num_trainable_parameters": 2_359_296,
+        "kind": kind,
+        "architecture": "LlamaForCausalLM" if kind == "causal" else "T5ForConditionalGeneration",
+        "precision": "fp32",
+        "num_steps": num_steps,
+        "num_epochs": 3.0,
+        "seconds": 4320.5,
+        "tokens_per_second": 1481.3,
+        "peak_memory_bytes": 2_914_000_000,
+        "best_step": best["step"],
+        "best_validation_loss": best["validation_loss"],
+        "final_train_loss": [row["loss"] for row in metrics if "loss" in row][-1],
+        "stopped_early": False,
+        "stop_reason": "epochs",
+        "num_skipped_steps": 0,
+    }
 
 
 # ── evaluation ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -225,7 +413,17 @@ def _answers(system: str, task: str, count: int, skill: Skill) -> list[dict[str,
         rng = random.Random(f"{system}/{task}/{id}")
         prediction = expected if rng.random() < getattr(skill, system) else _wrong(expected, system, rng)
         finish = "length" if system == "base" and rng.random() < 0.3 else "stop"
-        rows.append({"id": id, "task": task, "source": "data/dolly.jsonl:1", "prompt": [{"role": "user", "content": prompt}], "prediction": prediction, "references": [expected], "finish_reason": finish})  # fmt: skip
+        rows.append(
+            {
+                "id": id,
+                "task": task,
+                "source": "data/dolly.jsonl:1",
+                "prompt": [{"role": "user", "content": prompt}],
+                "prediction": prediction,
+                "references": [expected],
+                "finish_reason": finish,
+            }
+        )
     return rows
 
 
@@ -233,7 +431,14 @@ def _wrong(expected: str, system: str, rng: random.Random) -> str:
     words = expected.split()
     if system == "tuned":
         return " ".join(words[: max(1, len(words) // 2)]) + " probably"
-    filler = rng.choice(["Once upon a time there was a little girl named Lily.", "I am not sure.", "The question is:", words[0] + " is a kind of thing that people like."])
+    filler = rng.choice(
+        [
+            "Once upon a time there was a little girl named Lily.",
+            "I am not sure.",
+            "The question is:",
+            words[0] + " is a kind of thing that people like.",
+        ]
+    )
     return filler * rng.randint(1, 2)
 
 

@@ -56,7 +56,12 @@ def every_field():
 
 @pytest.mark.parametrize("name, field", every_field(), ids=lambda value: value if isinstance(value, str) else "")
 def test_every_field_says_what_it_is_for(name, field):
-    assert field.description and field.description[0].isupper() or name == "curate" or name.startswith(("template", "adapter", "train"))
+    assert (
+        field.description
+        and field.description[0].isupper()
+        or name == "curate"
+        or name.startswith(("template", "adapter", "train"))
+    )
     assert field.description.endswith(".")
 
 
@@ -114,7 +119,10 @@ FILES = [
     ("a: !!python/object/apply:os.system [id]\n", r"r\.yaml:1:4: not YAML: could not determine a constructor"),
     (b"model: \x00\n", r"r\.yaml:1: not YAML: a character that is no text"),
     (b"a: 1\nb: caf\xe9\n", r"r\.yaml:2: not UTF-8 text \(byte 11\)\. Save the file as UTF-8"),
-    (b"x" * 1_000_001, r"r\.yaml: too large for a recipe \(1,000,001 bytes\)\. Is it a data file\? Try: tunesmith data inspect"),
+    (
+        b"x" * 1_000_001,
+        r"r\.yaml: too large for a recipe \(1,000,001 bytes\)\. Is it a data file\? Try: tunesmith data inspect",
+    ),
 ]
 
 
@@ -176,12 +184,18 @@ WRONG = [
     ("train: {max_steps: yes}", "train.max_steps: must be a whole number, got true."),
     ("train: {warmup_ratio: true}", "train.warmup_ratio: must be a number, got true."),
     ("train: {seed: null}", "train.seed: must be a whole number, got nothing."),
-    ("train: {lr_scheduler_type: cosin}", "train.lr_scheduler_type: must be cosine, linear or constant, got 'cosin'. Did you mean `cosine`?"),
+    (
+        "train: {lr_scheduler_type: cosin}",
+        "train.lr_scheduler_type: must be cosine, linear or constant, got 'cosin'. Did you mean `cosine`?",
+    ),
     ("train: {precision: 16}", "train.precision: must be fp32 or bf16, got 16."),
     ("train: {max_length: 7}", "train.max_length: must be at least 8, got 7."),
     ("train: {max_length: [1]}", "train.max_length: must be a whole number, got a list."),
     ("train: {fp16: true}", "train.fp16: no such field. Say `train.precision: bf16` or `fp32`."),
-    ("train: {warmup_steps: 10}", "train.warmup_steps: no such field. Say it as a share of the steps: train.warmup_ratio."),
+    (
+        "train: {warmup_steps: 10}",
+        "train.warmup_steps: no such field. Say it as a share of the steps: train.warmup_ratio.",
+    ),
     ("curate: bsic", "curate: must be none, basic, default or a list of mappings, got 'bsic'. Did you mean `basic`?"),
     ("curate: [drop_empty]", "curate: must be none, basic, default or a list of mappings"),
     ("evaluate: {tasks: x.jsonl}", "evaluate.tasks: must be a list of texts, got 'x.jsonl'."),
@@ -189,12 +203,18 @@ WRONG = [
     ("evaluate: {max_samples: 0}", "evaluate.max_samples: must be at least 1, got 0. By default 200:"),
     ("template: {name: 3}", "template.name: must be text, got 3."),
     ("output_dir: 2024-01-02", "output_dir: must be text, got a date (put it in quotes)."),
-    ("resume_from_checkpoint: true", "resume_from_checkpoint: no such field. Resuming is the flag `--resume`; delete the line."),
+    (
+        "resume_from_checkpoint: true",
+        "resume_from_checkpoint: no such field. Resuming is the flag `--resume`; delete the line.",
+    ),
     ("report_to: wandb", "report_to: no such field. There is nothing to report to"),
     ("train_on_inputs: false", "train_on_inputs: no such field. Only the answers are trained on, always"),
     ("cutof_len: 5", "cutof_len: no such field. Did you mean `train.max_length`?"),
     ("trian: {seed: 1}", "trian: no such field. Did you mean `train`?"),
-    ("max_samples: 5", "max_samples: no such field. Say data.max_records (to train on) or evaluate.max_samples (to be tested on)."),
+    (
+        "max_samples: 5",
+        "max_samples: no such field. Say data.max_records (to train on) or evaluate.max_samples (to be tested on).",
+    ),
     ("zzzqqq: 1", "zzzqqq: no such field."),
 ]
 
@@ -211,16 +231,37 @@ def test_what_is_wrong_is_told_at_its_key_in_words(write, line, message):
     "text, messages",
     [
         ("{}", ["model: missing.", "data: missing."]),
-        ("model: {}\ndata: {}\n", ["model.name_or_path: missing. Local folder,", "data.sources: missing. Paths, or {path, weight"]),
+        (
+            "model: {}\ndata: {}\n",
+            ["model.name_or_path: missing. Local folder,", "data.sources: missing. Paths, or {path, weight"],
+        ),
         ("model:\ndata:\n", ["model.name_or_path: missing.", "data.sources: missing."]),
-        ("model: {name_or_path:}\ndata: {sources: []}", ["model.name_or_path: missing.", "data.sources: must hold at least 1, got 0."]),
+        (
+            "model: {name_or_path:}\ndata: {sources: []}",
+            ["model.name_or_path: missing.", "data.sources: must hold at least 1, got 0."],
+        ),
         ("model: gpt2\ndata: {sources: [{weight: 2}]}", ["data.sources[0].path: missing."]),
-        ("model: gpt2\ndata: {sources: [{path: a, weigth: 2}]}", ["data.sources[0].weigth: no such field. Did you mean `weight`?"]),
-        ("model: gpt2\ndata: {sources: [{path: a, type: alpaca}]}", ["data.sources[0].type: no such field. The format is seen from the rows"]),
+        (
+            "model: gpt2\ndata: {sources: [{path: a, weigth: 2}]}",
+            ["data.sources[0].weigth: no such field. Did you mean `weight`?"],
+        ),
+        (
+            "model: gpt2\ndata: {sources: [{path: a, type: alpaca}]}",
+            ["data.sources[0].type: no such field. The format is seen from the rows"],
+        ),
         ("model: gpt2\ndata: {sources: [a, 3]}", ["data.sources[1]: must be a mapping, got 3."]),
-        ("model: gpt2\ndata: {sources: [{path: a, split: dev}]}", ["data.sources[0].split: must be train, validation or test, got 'dev'."]),
-        ("model: gpt2\ndata: {sources: [{path: a, columns: {input: 3}}]}", ["data.sources[0].columns.input: must be text, got 3."]),
-        ("model: gpt2\ndata: {sources: a, test_fraction: 0.6, validation_fraction: 0.5}", ["data: validation_fraction + test_fraction must be"]),
+        (
+            "model: gpt2\ndata: {sources: [{path: a, split: dev}]}",
+            ["data.sources[0].split: must be train, validation or test, got 'dev'."],
+        ),
+        (
+            "model: gpt2\ndata: {sources: [{path: a, columns: {input: 3}}]}",
+            ["data.sources[0].columns.input: must be text, got 3."],
+        ),
+        (
+            "model: gpt2\ndata: {sources: a, test_fraction: 0.6, validation_fraction: 0.5}",
+            ["data: validation_fraction + test_fraction must be"],
+        ),
         ("model: gpt2\ndata: {sources: a, on_bad_row: skip}", ["data.on_bad_row: must be drop or raise, got 'skip'."]),
     ],
 )
@@ -231,7 +272,11 @@ def test_problems_of_the_required_sections(write, text, messages):
 
 
 def test_all_problems_are_told_at_once(write):
-    told = problems(write("model: {}\ndata: {sources: x}\ntrain: {seed: x, maxsteps: 3, epochs: -1}\nadapter: {method: lora, rnak: 1}\nfoo: 1\n"))
+    told = problems(
+        write(
+            "model: {}\ndata: {sources: x}\ntrain: {seed: x, maxsteps: 3, epochs: -1}\nadapter: {method: lora, rnak: 1}\nfoo: 1\n"
+        )
+    )
     assert [line.split(":")[0] for line in told] == [
         "model.name_or_path", "adapter.rnak", "train.num_train_epochs", "train.seed", "train.maxsteps", "foo"
     ]  # fmt: skip
@@ -281,8 +326,14 @@ def test_an_alias_is_read_inside_the_section_it_belongs_to_as_well(write, alias,
     if not name or alias == name or alias in FIELDS[section]:
         pytest.skip("it is the field's own name there")
     notices: list[str] = []
-    others = "".join(line + "\n" for line in base_text("model.name" if section == "model" else target).splitlines() if not line.startswith(section))
-    needed = {"data": "sources: [a.jsonl], ", "adapter": "method: lora, ", "model": "name_or_path: gpt2, "}.get(section, "")
+    others = "".join(
+        line + "\n"
+        for line in base_text("model.name" if section == "model" else target).splitlines()
+        if not line.startswith(section)
+    )
+    needed = {"data": "sources: [a.jsonl], ", "adapter": "method: lora, ", "model": "name_or_path: gpt2, "}.get(
+        section, ""
+    )
     needed = "" if target in ("data.sources", "adapter.method", "model.name_or_path") else needed
     recipe = load_recipe(write(others + f"{section}: {{{needed}{alias}: {SAMPLE[target]}}}\n"), notify=notices.append)
     value = at(recipe, target)
@@ -331,7 +382,12 @@ def test_a_whole_flat_recipe_of_another_tool_is_read(write):
         "lora_target_linear: true\nmicro_batch_size: 2\ngradient_accumulation_steps: 4\nnum_epochs: 3\nlearning_rate: 2e-4\noutput_dir: out\n"
     )
     recipe = load_recipe(write(text))
-    assert (recipe.adapter.r, recipe.train.max_length, recipe.data.sources[0].path, recipe.output_dir) == (8, 256, "a.jsonl", "out")
+    assert (recipe.adapter.r, recipe.train.max_length, recipe.data.sources[0].path, recipe.output_dir) == (
+        8,
+        256,
+        "a.jsonl",
+        "out",
+    )
 
 
 def test_two_names_for_one_thing_must_agree(write):
@@ -390,10 +446,19 @@ OVERRIDES = [
     ("train.sede=1", "--set train.sede=1: no such field. Did you mean `seed`?"),
     ("lr=fast", "--set lr=fast: must be a number, got 'fast'."),
     ("train=3", "--set train=3: must be a mapping, got 3."),
-    ("adapter={method: lora, rnak: 3}", "--set adapter={method: lora, rnak: 3}: adapter.rnak: no such field. Did you mean `r`?"),
+    (
+        "adapter={method: lora, rnak: 3}",
+        "--set adapter={method: lora, rnak: 3}: adapter.rnak: no such field. Did you mean `r`?",
+    ),
     ("curate.use=3", "curate: must be none, basic, default or a list of mappings, got a mapping."),
-    ("data.sources.5.weight=3", "--set data.sources.5.weight=3: `data.sources` is a list of 1, so there is no `5` in it to set."),
-    ("data.sources.0.weight=3", "--set data.sources.0.weight=3: `data.sources[0]` is a value, so there is no `weight` in it to set."),
+    (
+        "data.sources.5.weight=3",
+        "--set data.sources.5.weight=3: `data.sources` is a list of 1, so there is no `5` in it to set.",
+    ),
+    (
+        "data.sources.0.weight=3",
+        "--set data.sources.0.weight=3: `data.sources[0]` is a value, so there is no `weight` in it to set.",
+    ),
 ]
 
 
@@ -426,14 +491,20 @@ def test_the_generated_example_shows_every_field_and_loads_once_two_fields_are_f
         for name in names:
             assert re.search(rf"^  (# )?{name}:", text, re.MULTILINE), name
     assert [line.split(":")[0] for line in problems(write(text))] == ["model.name_or_path", "data.sources"]
-    filled = text.replace("name_or_path: # <- fill in", "name_or_path: gpt2").replace("sources: # <- fill in", "sources: [a.jsonl]")
+    filled = text.replace("name_or_path: # <- fill in", "name_or_path: gpt2").replace(
+        "sources: # <- fill in", "sources: [a.jsonl]"
+    )
     recipe = load_recipe(write(filled))
     assert recipe.train == load_recipe(write(GOOD, "good.yaml")).train and recipe.adapter.method == "lora"
 
 
 def test_the_example_is_filled_in_with_awkward_names(write):
     recipe = load_recipe(write(init_recipe_text("no: # model", ["a b.jsonl", "- c", "2e-4"])))
-    assert recipe.model.name_or_path == "no: # model" and [source.path for source in recipe.data.sources] == ["a b.jsonl", "- c", "2e-4"]
+    assert recipe.model.name_or_path == "no: # model" and [source.path for source in recipe.data.sources] == [
+        "a b.jsonl",
+        "- c",
+        "2e-4",
+    ]
 
 
 def test_every_field_that_is_commented_out_in_the_example_may_be_put_in_force(write):
@@ -444,7 +515,9 @@ def test_every_field_that_is_commented_out_in_the_example_may_be_put_in_force(wr
 def test_differences_between_recipes_are_named_by_field(write):
     one, other = load_recipe(write(GOOD)), load_recipe(write(GOOD), ["train.seed=3", "adapter={method: lora}"])
     told = recipe_differences(one, other)
-    assert "train.seed: 0 and 3" in told and "adapter.method: full and lora" in told and "adapter.r: null and 16" in told
+    assert (
+        "train.seed: 0 and 3" in told and "adapter.method: full and lora" in told and "adapter.r: null and 16" in told
+    )
     assert recipe_differences(one, one) == []
 
 
@@ -475,7 +548,9 @@ def test_a_template_that_is_no_file_is_not_looked_for(tmp_path, write):
     assert resolve_paths(load_recipe(path), path).template.name == "plain"
 
 
-@pytest.mark.parametrize("path", sorted((Path(__file__).parents[1] / "recipes").glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", sorted((Path(__file__).parents[1] / "recipes").glob("*.yaml")), ids=lambda path: path.stem
+)
 def test_the_recipes_that_come_with_us_load_without_a_notice(path):
     notices: list[str] = []
     recipe = load_recipe(path, notify=notices.append)

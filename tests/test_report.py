@@ -38,7 +38,10 @@ from tunesmith.report.text import (
 )
 
 SCRIPT = "<script>alert(1)</script>"
-NASTY = f"{SCRIPT} \x1b[31mred \u202egnp.exe \u2066x\u2069 & \"quote\" 'q' </pre><img src=x onerror=alert(1)> ```` `b` | {{{{ 7 * 7 }}}}"
+NASTY = (
+    f"{SCRIPT} \x1b[31mred \u202egnp.exe \u2066x\u2069 & \"quote\" 'q' </pre><img src=x onerror=alert(1)> "
+    "```` `b` | {{ 7 * 7 }}"
+)
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +71,10 @@ def _to_xpath(step: str) -> str:
     tag = re.match(r"[\w-]*", step)[0] or "*"
     tests = [f'[@id="{name}"]' for name in re.findall(r"#([\w-]+)", step)]
     tests += [f'[contains(concat(" ", @class, " "), " {name} ")]' for name in re.findall(r"\.([\w-]+)", step)]
-    tests += [f'[@{name}="{value}"]' if value else f"[@{name}]" for name, value in re.findall(r"\[([\w-]+)(?:=['\"]?([^'\"\]]+)['\"]?)?\]", step)]
+    tests += [
+        f'[@{name}="{value}"]' if value else f"[@{name}]"
+        for name, value in re.findall(r"\[([\w-]+)(?:=['\"]?([^'\"\]]+)['\"]?)?\]", step)
+    ]
     return tag + "".join(tests)
 
 
@@ -89,7 +95,11 @@ def edit_lines(path: Path, change) -> None:
 
 def advice_of(run: Path) -> dict[str, str]:
     """Title → the whole text of each piece of advice on the page."""
-    return {words_of(item.find(".//b")): words_of(item) for item in select(page_of(run), "ol.advice li") if item.find(".//b") is not None}
+    return {
+        words_of(item.find(".//b")): words_of(item)
+        for item in select(page_of(run), "ol.advice li")
+        if item.find(".//b") is not None
+    }
 
 
 # -- every number has a source -----------------------------------------------------------------------------------------
@@ -100,7 +110,13 @@ def resolve(run: Path, origin: str):
     place, _, pointer = origin.partition("#")
     name, _, line = place.partition(":")
     text = (run / name).read_text(encoding="utf-8")
-    value = json.loads(text.splitlines()[int(line) - 1]) if line else yaml.safe_load(text) if name.endswith(".yaml") else json.loads(text)
+    value = (
+        json.loads(text.splitlines()[int(line) - 1])
+        if line
+        else yaml.safe_load(text)
+        if name.endswith(".yaml")
+        else json.loads(text)
+    )
     for key in pointer.split("/")[1:]:
         key = key.replace("~1", "/").replace("~0", "~")
         value = value[int(key)] if isinstance(value, list) else value[key]
@@ -131,7 +147,9 @@ def test_every_number_in_a_table_cell_is_a_figure(finished):
 def test_worked_out_numbers_are_right(finished):
     page, facts = page_of(finished), Facts(open_run(finished))
     funnel = json.loads((finished / "data/funnel.json").read_text())
-    assert facts.num_rejected.value == sum(stage["num_dropped"] for stage in funnel[:-1])  # the last is render: too long
+    assert facts.num_rejected.value == sum(
+        stage["num_dropped"] for stage in funnel[:-1]
+    )  # the last is render: too long
     training = json.loads((finished / "training.json").read_text())
     assert facts.trained_share.value == training["num_trainable_parameters"] / training["num_parameters"]
     scores = {}
@@ -142,7 +160,10 @@ def test_worked_out_numbers_are_right(finished):
     better = sum(pair["tuned"] > pair["base"] for pair in scores.values())
     worse = sum(pair["tuned"] < pair["base"] for pair in scores.values())
     told = words_of(page.get_element_by_id("examples"))
-    assert f"Of {len(scores)} samples, tuned scored higher than base on {better}, lower on {worse}, the same on {len(scores) - better - worse}." in told
+    assert (
+        f"Of {len(scores)} samples, tuned scored higher than base on {better}, lower on {worse}, "
+        f"the same on {len(scores) - better - worse}." in told
+    )
 
 
 def test_the_numbers_of_the_verdict_stand_in_the_summary(finished):
@@ -168,7 +189,11 @@ def test_the_numbers_of_the_verdict_stand_in_the_summary(finished):
 VERDICTS = {
     "better": (Skill(), "Better than base (one training run)", "better"),
     "worse": (Skill(tuned=0.0, base=0.95), "Worse than base (one training run)", "worse"),
-    "better than base only": (Skill(tuned=0.3, base=0.05, nearest_example=0.8), "Better than base, but not than a trivial answer (one training run)", "mixed"),
+    "better than base only": (
+        Skill(tuned=0.3, base=0.05, nearest_example=0.8),
+        "Better than base, but not than a trivial answer (one training run)",
+        "mixed",
+    ),
     "no difference": (Skill(tuned=0.95, base=0.95), "No difference shown (one training run)", "same"),
 }
 
@@ -177,7 +202,13 @@ VERDICTS = {
 def test_the_verdict_says_no_more_than_was_shown(case, tmp_path):
     skill, title, tone = VERDICTS[case]
     run = tmp_path / "run"
-    write_evaluation(run / "eval", tasks=TASKS[:3], samples_per_task=25, skill=skill, systems=("base", "tuned", "majority_answer", "nearest_example"))
+    write_evaluation(
+        run / "eval",
+        tasks=TASKS[:3],
+        samples_per_task=25,
+        skill=skill,
+        systems=("base", "tuned", "majority_answer", "nearest_example"),
+    )
     page = page_of(run)
     assert words_of(select(page, "h1")[0]) == title
     assert tone in select(page, ".verdict")[0].get("class").split()
@@ -209,7 +240,12 @@ def test_the_markdown_has_the_same_headline_and_scores_as_the_page(finished):
 def test_the_page_loads_nothing_and_links_only_into_the_run_folder(finished):
     text = (finished / "report.html").read_text(encoding="utf-8")
     page = lxml.html.fromstring(text)
-    links = [value for element in page.iter() for name, value in element.attrib.items() if name in ("href", "src", "srcset", "action", "data", "poster")]
+    links = [
+        value
+        for element in page.iter()
+        for name, value in element.attrib.items()
+        if name in ("href", "src", "srcset", "action", "data", "poster")
+    ]
     assert links and all(link.startswith("#") or (finished / link).exists() for link in links)
     assert "http://" not in text and "https://" not in text and "@import" not in text and "url(" not in text
     for link in (link for link in links if link.startswith("#")):
@@ -229,7 +265,13 @@ def test_the_policy_allows_exactly_the_style_and_the_script_of_the_page(finished
 
 def test_text_of_records_and_models_can_only_be_read(run):
     def poison(row):
-        return {**row, "task": NASTY, "prompt": [{"role": "user", "content": NASTY}], "prediction": NASTY, "references": [NASTY]}
+        return {
+            **row,
+            "task": NASTY,
+            "prompt": [{"role": "user", "content": NASTY}],
+            "prediction": NASTY,
+            "references": [NASTY],
+        }
 
     for file in (run / "eval").glob("*/closed_qa.jsonl"):
         edit_lines(file, poison)
@@ -310,7 +352,19 @@ def test_answers_of_other_models_are_compared_under_their_own_names(tmp_path):
     assert "model b scored higher than model a" in words_of(page.get_element_by_id("examples"))
 
 
-PARTS = ("recipe.yaml", "provenance.json", "data/funnel.json", "data/ledger.json", "data/dropped.jsonl", "metrics.jsonl", "training.json", "eval/summary.json", "eval/base", "eval/tuned", "data")
+PARTS = (
+    "recipe.yaml",
+    "provenance.json",
+    "data/funnel.json",
+    "data/ledger.json",
+    "data/dropped.jsonl",
+    "metrics.jsonl",
+    "training.json",
+    "eval/summary.json",
+    "eval/base",
+    "eval/tuned",
+    "data",
+)
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -370,24 +424,57 @@ def test_rows_add_up_in_sight_and_every_reason_is_named_with_its_count_and_place
     data = words_of(page.get_element_by_id("data"))
     assert "5,017 rows in = 4,979 kept + 38 dropped." in data
     assert "train" in data and "4,368" in data
-    reasons = {words_of(select(row, "th")[0]): words_of(row) for row in select(select(page.get_element_by_id("data"), "table")[1], "tbody tr")}
-    assert set(reasons) == {"no answer", "broken json", "content not text", "empty part", "empty answer", "duplicate", "too long"}
-    first = next(row for row in map(json.loads, (run / "data/dropped.jsonl").read_text().splitlines()) if row["reason"] == "duplicate")
+    reasons = {
+        words_of(select(row, "th")[0]): words_of(row)
+        for row in select(select(page.get_element_by_id("data"), "table")[1], "tbody tr")
+    }
+    assert set(reasons) == {
+        "no answer",
+        "broken json",
+        "content not text",
+        "empty part",
+        "empty answer",
+        "duplicate",
+        "too long",
+    }
+    first = next(
+        row
+        for row in map(json.loads, (run / "data/dropped.jsonl").read_text().splitlines())
+        if row["reason"] == "duplicate"
+    )
     assert "140" in reasons["duplicate"] and first["source"] in reasons["duplicate"]
 
 
 def test_rows_that_do_not_add_up_are_called_out(run):
     edit_json(run / "data/funnel.json", lambda value: value[0].update(num_kept=4000))
-    assert "5,017 rows in ≠ 4,000 kept + 38 dropped: the counts of the first stage do not add up." in words_of(page_of(run).get_element_by_id("data"))
+    assert "5,017 rows in ≠ 4,000 kept + 38 dropped: the counts of the first stage do not add up." in words_of(
+        page_of(run).get_element_by_id("data")
+    )
 
 
 # -- what to do next ---------------------------------------------------------------------------------------------------
 
 ADVICE = {
-    "Use a template whose end of turn is trained": ("data/ledger.json", lambda v: v["train"].update(stop_token_supervised=False), "template.name"),
-    "Make room for long records": ("data/ledger.json", lambda v: v["train"].update(num_truncated=400), "train.max_length: 2048"),
-    "Let answers end": ("eval/summary.json", lambda v: v["answers"]["tuned"].update(num_cut=18), "18 of 180 answers were cut"),
-    "Find out why answers are empty": ("eval/summary.json", lambda v: v["answers"]["tuned"].update(num_empty=9), "9 of 180 answers are empty"),
+    "Use a template whose end of turn is trained": (
+        "data/ledger.json",
+        lambda v: v["train"].update(stop_token_supervised=False),
+        "template.name",
+    ),
+    "Make room for long records": (
+        "data/ledger.json",
+        lambda v: v["train"].update(num_truncated=400),
+        "train.max_length: 2048",
+    ),
+    "Let answers end": (
+        "eval/summary.json",
+        lambda v: v["answers"]["tuned"].update(num_cut=18),
+        "18 of 180 answers were cut",
+    ),
+    "Find out why answers are empty": (
+        "eval/summary.json",
+        lambda v: v["answers"]["tuned"].update(num_empty=9),
+        "9 of 180 answers are empty",
+    ),
     "Look at what was dropped": ("data/funnel.json", lambda v: v[1].update(num_dropped=600), "data/dropped.jsonl"),
     "Steady the training": ("training.json", lambda v: v.update(num_skipped_steps=3), "3 steps were skipped"),
 }
@@ -421,13 +508,22 @@ def test_a_gain_that_trivial_answers_or_prompting_reach_too_is_questioned(tmp_pa
     skill = Skill(tuned=0.4, base=0.05, nearest_example=0.9, base_3_shot=0.9)
     run = write_run(tmp_path / "run", tasks=TASKS[:2], samples_per_task=40, skill=skill)
     found = advice_of(run)
-    assert "nearest example" in found["Beat the trivial answers first"] and "majority" not in found["Beat the trivial answers first"]
+    assert (
+        "nearest example" in found["Beat the trivial answers first"]
+        and "majority" not in found["Beat the trivial answers first"]
+    )
     assert "base, 3-shot" in found["Consider prompting instead of tuning"]
     assert "--set train.seed=8" in found["Repeat with another seed"]
 
 
 def test_no_difference_on_few_samples_asks_for_more(tmp_path):
-    run = write_run(tmp_path / "run", tasks=TASKS[:1], samples_per_task=12, skill=Skill(tuned=0.5, base=0.9), systems=("base", "tuned"))
+    run = write_run(
+        tmp_path / "run",
+        tasks=TASKS[:1],
+        samples_per_task=12,
+        skill=Skill(tuned=0.5, base=0.9),
+        systems=("base", "tuned"),
+    )
     found = advice_of(run)
     assert "With 12 samples" in found["Test on more rows"]
     assert "Repeat with another seed" not in found
@@ -442,7 +538,10 @@ def test_examples_are_the_biggest_differences_and_spread_over_tasks(run):
     assert len(examples) == 5 + 5 + 3
     tasks = [words_of(select(example, "h4 span")[0]) for example in examples]
     assert len(set(tasks[:5])) == 5
-    deltas = [float(re.search(r"([+−]?[\d.]+) ·", words_of(select(example, "h4")[0]))[1].replace("−", "-")) for example in examples]
+    deltas = [
+        float(re.search(r"([+−]?[\d.]+) ·", words_of(select(example, "h4")[0]))[1].replace("−", "-"))
+        for example in examples
+    ]
     assert deltas[:5] == sorted(deltas[:5], reverse=True) and deltas[4] > 0
     assert deltas[5:10] == sorted(deltas[5:10]) and deltas[9] < 0 and deltas[10:] == [0, 0, 0]
 
@@ -465,7 +564,10 @@ def test_a_long_text_is_folded_and_a_very_long_one_is_cut_with_a_count(run):
     [
         (lambda path: None, r"no such run folder. Give the folder that `tunesmith run` printed"),
         (lambda path: path.mkdir(), r"not a run folder: it has no recipe.yaml, metrics.jsonl, data/ or eval/"),
-        (lambda path: (path.mkdir(), (path / "recipe.yaml").write_text("a: [1")), r"recipe.yaml: not readable as YAML .* Restore the recipe"),
+        (
+            lambda path: (path.mkdir(), (path / "recipe.yaml").write_text("a: [1")),
+            r"recipe.yaml: not readable as YAML .* Restore the recipe",
+        ),
     ],
 )
 def test_a_folder_that_is_no_run_is_refused_with_a_way_out(make, message, tmp_path):
@@ -476,7 +578,9 @@ def test_a_folder_that_is_no_run_is_refused_with_a_way_out(make, message, tmp_pa
 
 def test_a_summary_of_another_shape_is_refused(run):
     edit_json(run / "eval/summary.json", lambda value: value.pop("primary_metric"))
-    with pytest.raises(DataError, match=r"eval/summary.json: no primary_metric in it. Write it again with `tunesmith evaluate`."):
+    with pytest.raises(
+        DataError, match=r"eval/summary.json: no primary_metric in it. Write it again with `tunesmith evaluate`."
+    ):
         write_report(run)
 
 
@@ -576,7 +680,9 @@ def test_a_fence_is_longer_than_any_in_the_text():
 # -- charts ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("values", [[0.3], [0.0, 0.0], [-0.02, 0.31], [1e-9, 3e-9], [5, 1000], [2.71, 2.72], [-3, -3], [-5, -2]])
+@pytest.mark.parametrize(
+    "values", [[0.3], [0.0, 0.0], [-0.02, 0.31], [1e-9, 3e-9], [5, 1000], [2.71, 2.72], [-3, -3], [-5, -2]]
+)
 @pytest.mark.parametrize("from_zero", [True, False])
 def test_an_axis_holds_its_values_between_round_ticks(values, from_zero):
     axis = fit_axis(values, from_zero=from_zero)
@@ -585,7 +691,10 @@ def test_an_axis_holds_its_values_between_round_ticks(values, from_zero):
 
 
 def test_a_long_curve_keeps_its_spikes_and_stays_small():
-    points = [(Figure(k, f"metrics.jsonl:{k}"), Figure(99.0 if k == 5001 else 1.0, f"metrics.jsonl:{k}#/loss")) for k in range(20_000)]
+    points = [
+        (Figure(k, f"metrics.jsonl:{k}"), Figure(99.0 if k == 5001 else 1.0, f"metrics.jsonl:{k}#/loss"))
+        for k in range(20_000)
+    ]
     chart = draw_lines([Series("loss", points)], "loss", height=200)
     assert len(chart) < 60_000
     (line,) = re.findall(r'points="([^"]+)"', chart)

@@ -41,7 +41,11 @@ def test_a_new_run_holds_its_recipe_and_a_start_time_and_no_lock_once_it_is_left
 
 def test_every_path_of_the_layout_is_a_property(tmp_path):
     run = Run(tmp_path)
-    named = {getattr(run, name) for name in dir(Run) if isinstance(getattr(Run, name), property) and name.endswith(("_file", "_dir", "_html", "_md"))}
+    named = {
+        getattr(run, name)
+        for name in dir(Run)
+        if isinstance(getattr(Run, name), property) and name.endswith(("_file", "_dir", "_html", "_md"))
+    }
     for pattern in LAYOUT:
         parts = pattern.split("/")
         assert tmp_path / pattern in named or tmp_path / parts[0] in named
@@ -49,7 +53,9 @@ def test_every_path_of_the_layout_is_a_property(tmp_path):
 
 def test_a_folder_that_is_no_run_is_refused_and_left_alone(tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(UsageError, match=r"not empty and no run folder \(it holds notes\.txt\)\. Choose another --output-dir\."):
+    with pytest.raises(
+        UsageError, match=r"not empty and no run folder \(it holds notes\.txt\)\. Choose another --output-dir\."
+    ):
         Run.create(tmp_path, RECIPE, overwrite=True, resume=True)
     assert os.listdir(tmp_path) == ["notes.txt"]
 
@@ -59,7 +65,10 @@ def test_a_folder_with_only_somebodys_recipe_is_no_run(tmp_path):
     with pytest.raises(UsageError, match="not empty and no run folder"):
         Run.create(tmp_path, RECIPE, overwrite=True)
     assert "mine" in (tmp_path / "recipe.yaml").read_text()
-    with pytest.raises(DataError, match=r"not a run folder \(no recipe\.yaml with provenance\.json\)\. List the runs with: tunesmith runs"):
+    with pytest.raises(
+        DataError,
+        match=r"not a run folder \(no recipe\.yaml with provenance\.json\)\. List the runs with: tunesmith runs",
+    ):
         Run.open(tmp_path)
 
 
@@ -83,10 +92,15 @@ def test_an_empty_folder_is_a_fine_place(tmp_path):
 def test_an_earlier_run_is_refused_with_the_way_on(tmp_path):
     run = Run.create(tmp_path / "a", RECIPE)
     run.release()
-    with pytest.raises(UsageError, match="already holds a run that has not finished. Go on with --resume, or begin anew with --overwrite."):
+    with pytest.raises(
+        UsageError,
+        match="already holds a run that has not finished. Go on with --resume, or begin anew with --overwrite.",
+    ):
         Run.create(run.path, RECIPE)
     run.mark_finished()
-    with pytest.raises(UsageError, match="already holds a finished run. Choose another --output-dir, or begin anew with --overwrite."):
+    with pytest.raises(
+        UsageError, match="already holds a finished run. Choose another --output-dir, or begin anew with --overwrite."
+    ):
         Run.create(run.path, RECIPE)
     assert not run.lock_file.exists()
 
@@ -119,7 +133,9 @@ def test_overwriting_never_deletes_what_the_recipe_reads(tmp_path, source):
     for name in ("model/config.json", "data/train.jsonl"):
         (run.path / name).parent.mkdir(exist_ok=True)
         (run.path / name).write_text("x")
-    with pytest.raises(UsageError, match=r"--overwrite would delete .*, which this recipe reads\. Choose another --output-dir\."):
+    with pytest.raises(
+        UsageError, match=r"--overwrite would delete .*, which this recipe reads\. Choose another --output-dir\."
+    ):
         Run.create(run.path, RECIPE, overwrite=True, inputs=[str(run.path / source), "gpt2"])
     assert (run.path / "model/config.json").exists() and not run.lock_file.exists()
 
@@ -127,12 +143,16 @@ def test_overwriting_never_deletes_what_the_recipe_reads(tmp_path, source):
 def test_a_run_is_resumed_only_with_its_own_recipe(tmp_path):
     Run.create(tmp_path / "a", RECIPE).release()
     train = RECIPE.train.model_copy(update={"seed": 3})
-    with pytest.raises(UsageError, match=r"was started with another recipe, .*: train\.seed: 0 and 3\. Resume with .*recipe\.yaml"):
+    with pytest.raises(
+        UsageError, match=r"was started with another recipe, .*: train\.seed: 0 and 3\. Resume with .*recipe\.yaml"
+    ):
         Run.create(tmp_path / "a", other(train=train), resume=True)
     assert Run.open(tmp_path / "a").recipe == RECIPE
 
 
-@pytest.mark.parametrize("changes", [{"output_dir": "x"}, {"evaluate": {"max_samples": 3}}, {"train": {"logging_steps": 1, "save_steps": 5}}])
+@pytest.mark.parametrize(
+    "changes", [{"output_dir": "x"}, {"evaluate": {"max_samples": 3}}, {"train": {"logging_steps": 1, "save_steps": 5}}]
+)
 def test_what_does_not_touch_the_weights_may_change_on_resume(tmp_path, changes):
     Run.create(tmp_path / "a", RECIPE).release()
     with Run.create(tmp_path / "a", other(**changes), resume=True) as run:
@@ -163,7 +183,12 @@ def holder(tmp_path):
     started: list[subprocess.Popen] = []
 
     def start(folder: Path, *more: str) -> subprocess.Popen:
-        process = subprocess.Popen([sys.executable, "-c", HOLD, str(folder), str(recipe), *more], stdout=subprocess.PIPE, text=True, start_new_session=True)
+        process = subprocess.Popen(
+            [sys.executable, "-c", HOLD, str(folder), str(recipe), *more],
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
         started.append(process)
         assert process.stdout.readline() == "held\n"
         return process
@@ -328,12 +353,25 @@ def test_lines_of_several_writers_are_never_mixed(tmp_path):
 def test_provenance_says_what_a_run_was_made_of(tmp_path):
     source = tmp_path / "a.jsonl"
     source.write_bytes(b"abc")
-    told = provenance(command="tunesmith run r.yaml", seeds={"data": 0}, inputs=[describe_file(source)], model={"name_or_path": "gpt2"}, num_threads=2)
+    told = provenance(
+        command="tunesmith run r.yaml",
+        seeds={"data": 0},
+        inputs=[describe_file(source)],
+        model={"name_or_path": "gpt2"},
+        num_threads=2,
+    )
     assert set(told) == {
         "tunesmith", "python", "platform", "packages", "threads", "cpu", "gpu", "command", "started_at", "finished_at", "seeds", "inputs", "model", "git"
     }  # fmt: skip
-    assert told["tunesmith"] == __version__ and told["threads"] == 2 and told["gpu"] is None and "torch" in told["packages"]
-    digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # SHA-256 of "abc", FIPS 180-2 appendix B.1
+    assert (
+        told["tunesmith"] == __version__
+        and told["threads"] == 2
+        and told["gpu"] is None
+        and "torch" in told["packages"]
+    )
+    digest = (
+        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # SHA-256 of "abc", FIPS 180-2 appendix B.1
+    )
     assert told["inputs"] == [{"path": str(source), "sha256": digest, "size_bytes": 3}]
     run = Run.create(tmp_path / "a", RECIPE)
     run.write_provenance(told)
@@ -345,8 +383,18 @@ def test_provenance_says_what_a_run_was_made_of(tmp_path):
 
 def test_the_state_of_git_is_the_commit_and_whether_tracked_files_changed(tmp_path):
     assert git_state(tmp_path) is None
+
     def git(*arguments):
-        identity = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false", "-c", f"core.hooksPath={tmp_path}"]
+        identity = [
+            "-c",
+            "user.name=a",
+            "-c",
+            "user.email=a@b",
+            "-c",
+            "commit.gpgsign=false",
+            "-c",
+            f"core.hooksPath={tmp_path}",
+        ]
         subprocess.run(["git", "-C", str(tmp_path), *identity, *arguments], check=True, capture_output=True)
 
     (tmp_path / "a").write_text("1")
@@ -373,7 +421,12 @@ def finished(path: Path, *, base=0.2, tuned=0.3, **summary) -> Run:
         scores = {"base": {"value": base, **interval}, "tuned": {"value": tuned, **interval}}
         comparison = {"a": "tuned", "b": "base", "task": "overall", "metric": "f1", "verdict": "better"}
         elsewhere = {**comparison, "task": "qa", "verdict": "worse"}
-        content = {"systems": ["base", "tuned"], "tasks": {}, "overall": {"bleu": scores, "f1": scores}, "comparisons": [elsewhere, comparison]}
+        content = {
+            "systems": ["base", "tuned"],
+            "tasks": {},
+            "overall": {"bleu": scores, "f1": scores},
+            "comparisons": [elsewhere, comparison],
+        }
         write_json(run.summary_file, {**content, **summary})
         run.mark_finished()
     return run
@@ -406,7 +459,10 @@ def test_a_score_that_is_undefined_stays_undefined(tmp_path):
     assert list_runs(tmp_path)[0].tuned is None
 
 
-@pytest.mark.parametrize("name, content", [("training.json", "{"), ("recipe.yaml", "- 1"), ("provenance.json", "[]"), ("metrics.jsonl", "x\n{}\n")])
+@pytest.mark.parametrize(
+    "name, content",
+    [("training.json", "{"), ("recipe.yaml", "- 1"), ("provenance.json", "[]"), ("metrics.jsonl", "x\n{}\n")],
+)
 def test_a_damaged_run_is_listed_with_what_is_wrong_and_hides_no_other(tmp_path, name, content):
     finished(tmp_path / "a")
     finished(tmp_path / "b")

@@ -66,8 +66,8 @@ def read_rows(path: Pathlike) -> Iterator[Row | RowError]:
     """Yield every row of one file, in order; a bad one as a `RowError` with its ``path:line`` and the reason.
 
     Text is read as a stream. Reasons: ``broken_json``, ``not_an_object``, ``not_utf8``, ``nul_byte``,
-    ``duplicate_key``,
-    ``not_a_number``, ``nested_too_deep``, ``lone_surrogate``, ``line_too_long``, ``ragged_row``, ``broken_csv``.
+    ``duplicate_key``, ``not_a_number``, ``nested_too_deep``, ``lone_surrogate``, ``line_too_long``, ``ragged_row``,
+    ``broken_csv``, ``unreadable_value``.
 
     Raises:
         DataError: the file is missing, a folder, not readable, of an unknown type, damaged, or a decompression bomb.

@@ -35,16 +35,27 @@ class ModelSection(Section):
 
     name_or_path: str = Field(description="Local folder, finished run, built-in name or Hugging Face hub id.")
     revision: str | None = Field(None, description="Branch, tag or commit of a hub model.")
-    trust_remote_code: bool = Field(False, description="Run Python code that comes with the model. Off unless you trust it.")
+    trust_remote_code: bool = Field(
+        False, description="Run Python code that comes with the model. Off unless you trust it."
+    )
 
 
 class Source(Section):
     """One place rows come from."""
 
     path: str = Field(description="File, glob, folder or Hugging Face dataset id.")
-    weight: float = Field(1.0, gt=0, description="How often each record of it is seen per epoch; 0.5 takes every second one, 2 takes each twice.")
-    split: Literal["train", "validation", "test"] | None = Field(None, description="Put every row of it into this split; by default rows are split at random.")
-    columns: dict[str, str] = Field({}, description="Our name to the file's column: instruction, input, output, system, task …, for files that are not recognized.")
+    weight: float = Field(
+        1.0,
+        gt=0,
+        description="How often each record of it is seen per epoch; 0.5 takes every second one, 2 takes each twice.",
+    )
+    split: Literal["train", "validation", "test"] | None = Field(
+        None, description="Put every row of it into this split; by default rows are split at random."
+    )
+    columns: dict[str, str] = Field(
+        {},
+        description="Our name to the file's column: instruction, input, output, system, task …, for files that are not recognized.",
+    )
     task: str | None = Field(None, description="Task name for all its records.")
     hub_split: str = Field("train", description="Which split of a Hugging Face dataset to read.")
     hub_config: str | None = Field(None, description="Which configuration of a Hugging Face dataset to read.")
@@ -54,10 +65,18 @@ class DataSection(Section):
     """Where rows come from, and how they are divided."""
 
     sources: tuple[Source, ...] = Field(min_length=1, description="Paths, or {path, weight, split, columns, task}.")
-    on_bad_row: Literal["drop", "raise"] = Field("drop", description="Drop a bad row, counted and listed in data/dropped.jsonl, or stop at it.")
-    max_records: int | None = Field(None, ge=1, description="Use at most this many records, chosen at random by data.seed.")
-    validation_fraction: float = Field(0.05, ge=0, lt=1, description="Share of the records held out for the validation loss.")
-    test_fraction: float = Field(0.1, ge=0, lt=1, description="Share of the records held out to compare base and tuned.")
+    on_bad_row: Literal["drop", "raise"] = Field(
+        "drop", description="Drop a bad row, counted and listed in data/dropped.jsonl, or stop at it."
+    )
+    max_records: int | None = Field(
+        None, ge=1, description="Use at most this many records, chosen at random by data.seed."
+    )
+    validation_fraction: float = Field(
+        0.05, ge=0, lt=1, description="Share of the records held out for the validation loss."
+    )
+    test_fraction: float = Field(
+        0.1, ge=0, lt=1, description="Share of the records held out to compare base and tuned."
+    )
     seed: int = Field(0, description="Decides the split and the choice of records.")
 
     @model_validator(mode="before")
@@ -78,7 +97,10 @@ class DataSection(Section):
 class TemplateSection(Section):
     """How a conversation becomes text."""
 
-    name: str = Field("auto", description="auto (the model's own, else plain), own, chatml, alpaca, plain, or a path to a .jinja file.")
+    name: str = Field(
+        "auto",
+        description="auto (the model's own, else plain), own, chatml, alpaca, plain, or a path to a .jinja file.",
+    )
     num_shots: int = Field(0, ge=0, description="Worked examples put before each request: 0, 1 or k.")
 
 
@@ -95,7 +117,9 @@ class LoraSection(Section):
     r: int = Field(16, ge=1, description="Rank of the update.")
     lora_alpha: float = Field(32, gt=0, description="Scale: the update is multiplied by lora_alpha / r.")
     lora_dropout: float = Field(0.0, ge=0, lt=1, description="Dropout before the low-rank branch.")
-    target_modules: str | tuple[str, ...] = Field("all-linear", description="all-linear, or names of the layers to adapt.")
+    target_modules: str | tuple[str, ...] = Field(
+        "all-linear", description="all-linear, or names of the layers to adapt."
+    )
 
 
 AdapterSection = Annotated[FullSection | LoraSection, Field(discriminator="method")]
@@ -104,24 +128,36 @@ AdapterSection = Annotated[FullSection | LoraSection, Field(discriminator="metho
 class TrainSection(Section):
     """The training loop."""
 
-    objective: Literal["sft"] = Field("sft", description="What is optimized: sft is next-token cross-entropy on the answers.")
+    objective: Literal["sft"] = Field(
+        "sft", description="What is optimized: sft is next-token cross-entropy on the answers."
+    )
     num_train_epochs: float = Field(1.0, gt=0, description="Passes over the training records.")
-    max_steps: int | None = Field(None, ge=1, description="Stop after this many optimizer steps, whatever the epochs say.")
+    max_steps: int | None = Field(
+        None, ge=1, description="Stop after this many optimizer steps, whatever the epochs say."
+    )
     per_device_train_batch_size: int = Field(8, ge=1, description="Records per micro-batch.")
     gradient_accumulation_steps: int = Field(1, ge=1, description="Micro-batches per optimizer step.")
     max_length: int = Field(1024, ge=8, description="Longest record, in tokens.")
     over_length: Literal["drop", "truncate", "raise"] = Field("drop", description="What happens to a longer one.")
     packing: bool = Field(False, description="Let short records share a row, each seeing only itself.")
-    learning_rate: float | None = Field(None, gt=0, description="Peak learning rate; by default 2e-4 for lora and 2e-5 for full.")
+    learning_rate: float | None = Field(
+        None, gt=0, description="Peak learning rate; by default 2e-4 for lora and 2e-5 for full."
+    )
     lr_scheduler_type: Literal["cosine", "linear", "constant"] = Field("cosine", description="Shape after the warm-up.")
     warmup_ratio: float = Field(0.03, ge=0, lt=1, description="Share of the steps in which the rate rises from 0.")
     weight_decay: float = Field(0.0, ge=0, description="AdamW's decoupled decay, on weight matrices only.")
     max_grad_norm: float = Field(1.0, ge=0, description="Clip the gradient to this norm; 0 leaves it as it is.")
     precision: Literal["fp32", "bf16"] = Field("fp32", description="fp32, or a bf16 compute copy with fp32 masters.")
     logging_steps: int = Field(10, ge=1, description="Write a line to metrics.jsonl every so many steps.")
-    eval_steps: int | None = Field(None, ge=1, description="Measure the validation loss every so many steps; by default at the end of each epoch.")
-    save_steps: int | None = Field(None, ge=1, description="Write a checkpoint every so many steps; by default at the end of each epoch.")
-    early_stopping_patience: int | None = Field(None, ge=1, description="Stop after this many validations without a better loss, and keep the best weights.")
+    eval_steps: int | None = Field(
+        None, ge=1, description="Measure the validation loss every so many steps; by default at the end of each epoch."
+    )
+    save_steps: int | None = Field(
+        None, ge=1, description="Write a checkpoint every so many steps; by default at the end of each epoch."
+    )
+    early_stopping_patience: int | None = Field(
+        None, ge=1, description="Stop after this many validations without a better loss, and keep the best weights."
+    )
     seed: int = Field(0, description="Decides initial adapter weights, dropout and the order of the records.")
 
 
@@ -132,7 +168,9 @@ class EvaluateSection(Section):
     max_samples: int | None = Field(200, ge=1, description="At most this many samples per task, chosen by data.seed.")
     max_new_tokens: int = Field(128, ge=1, description="Longest answer, in tokens.")
     batch_size: int = Field(16, ge=1, description="Answers generated at a time.")
-    base_num_shots: tuple[int, ...] = Field((0,), description="Prompt the base model with so many worked examples too, e.g. [0, 3].")
+    base_num_shots: tuple[int, ...] = Field(
+        (0,), description="Prompt the base model with so many worked examples too, e.g. [0, 3]."
+    )
 
 
 Curate = Literal["none", "basic", "default"] | tuple[dict[str, Any], ...]
@@ -161,11 +199,14 @@ SECTIONS: dict[str, tuple[type[Section], ...]] = {
     "evaluate": (EvaluateSection,),
 }
 FIELDS: Fields = {
-    name: frozenset(field for model in SECTIONS.get(name, ()) for field in model.model_fields) for name in Recipe.model_fields
+    name: frozenset(field for model in SECTIONS.get(name, ()) for field in model.model_fields)
+    for name in Recipe.model_fields
 }
 
 
-def load_recipe(path: str | Path, overrides: Sequence[str] = (), *, notify: Callable[[str], None] | None = None) -> Recipe:
+def load_recipe(
+    path: str | Path, overrides: Sequence[str] = (), *, notify: Callable[[str], None] | None = None
+) -> Recipe:
     """The recipe in a YAML file (or in a run folder), with ``a.b=c`` overrides applied to it.
 
     Names of other tools are accepted; ``notify`` is given one sentence for each (by default nobody is told). An override's value
@@ -184,7 +225,9 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = (), *, notify: Call
         overridden |= {where: override} if problem is None else {}
         problems += [] if problem is None else [((f"--set {override}",), problem)]
     recipe, invalid = _validate(values)
-    lines = [f"{dotted(where)}: {what}" for where, what in problems] + [_line(where, what, overridden) for where, what in invalid]
+    lines = [f"{dotted(where)}: {what}" for where, what in problems] + [
+        _line(where, what, overridden) for where, what in invalid
+    ]
     if recipe is None or lines:
         raise RecipeError(str(path), lines)
     for notice in notices if notify is not None else ():
@@ -245,9 +288,13 @@ def _recipe_file(path: Path) -> Path:
         inside = path / "recipe.yaml"
         if inside.is_file():
             return inside
-        raise UsageError(f"{path}: a folder without recipe.yaml. Name a recipe file or a run folder.{_near_recipe(inside)}")
+        raise UsageError(
+            f"{path}: a folder without recipe.yaml. Name a recipe file or a run folder.{_near_recipe(inside)}"
+        )
     if not path.exists():
-        raise UsageError(f"{path}: no such recipe.{_near_recipe(path) or ' `tunesmith init` writes one to start from.'}")
+        raise UsageError(
+            f"{path}: no such recipe.{_near_recipe(path) or ' `tunesmith init` writes one to start from.'}"
+        )
     if path.suffix in {".jsonl", ".csv", ".tsv", ".parquet", ".gz"}:
         raise UsageError(f"{path}: a data file, not a recipe. Look at it with: tunesmith data inspect {path}")
     return path
@@ -300,7 +347,10 @@ def _write(values: Any, path: tuple[str, ...], value: Any) -> tuple[Where, str |
             values[step] = value if last else values[step]
         else:
             size = f" of {len(values)}" if isinstance(values, list) else ""
-            return where, f"`{dotted(where)}` is a {'list' if size else 'value'}{size}, so there is no `{part}` in it to set."
+            return (
+                where,
+                f"`{dotted(where)}` is a {'list' if size else 'value'}{size}, so there is no `{part}` in it to set.",
+            )
         where, values = (*where, step), values[step]
     return where, None
 
@@ -341,7 +391,11 @@ def _leaves(value: Any, name: str = "") -> dict[str, Any]:
     """Dotted name -> value, for every field of a dumped recipe."""
     if not isinstance(value, dict) or not value:
         return {name: value}
-    return {leaf: item for key, part in value.items() for leaf, item in _leaves(part, f"{name}.{key}".removeprefix(".")).items()}
+    return {
+        leaf: item
+        for key, part in value.items()
+        for leaf, item in _leaves(part, f"{name}.{key}".removeprefix(".")).items()
+    }
 
 
 def _field_text(name: str, field: FieldInfo, section: str, filled: dict[str, Any]) -> str:

@@ -1,10 +1,10 @@
 """The run folder: where everything of a run lies, who may write to it, and what its folder says about it afterwards.
 
-    runs/NAME/
-      recipe.yaml  provenance.json  metrics.jsonl  training.json  judgements.jsonl  report.html  report.md
-      data/{train,validation,test,dropped,changes}.jsonl  data/card.md  data/funnel.json  data/ledger.json
-      checkpoints/step-000500/  model/  eval/SYSTEM/TASK.jsonl  eval/summary.json
-      run.lock     only while a process works on it: which one, where and since when
+runs/NAME/
+  recipe.yaml  provenance.json  metrics.jsonl  training.json  judgements.jsonl  report.html  report.md
+  data/{train,validation,test,dropped,changes}.jsonl  data/card.md  data/funnel.json  data/ledger.json
+  checkpoints/step-000500/  model/  eval/SYSTEM/TASK.jsonl  eval/summary.json
+  run.lock     only while a process works on it: which one, where and since when
 """
 
 from __future__ import annotations
@@ -46,8 +46,21 @@ LAYOUT = (
 FREE_ON_RESUME = (
     "output_dir", "evaluate.", "train.logging_steps", "train.save_steps", "train.max_steps", "train.num_train_epochs",
 )  # fmt: skip
-LOCK_PATIENCE_S = 0.3  # `list_runs` looks at a lock by holding it for a moment; a run that starts just then waits so long
-PACKAGES = ("torch", "transformers", "peft", "datasets", "tokenizers", "safetensors", "numpy", "pydantic", "sacrebleu", "rouge-score")
+LOCK_PATIENCE_S = (
+    0.3  # `list_runs` looks at a lock by holding it for a moment; a run that starts just then waits so long
+)
+PACKAGES = (
+    "torch",
+    "transformers",
+    "peft",
+    "datasets",
+    "tokenizers",
+    "safetensors",
+    "numpy",
+    "pydantic",
+    "sacrebleu",
+    "rouge-score",
+)
 PRIMARY_METRICS = ("accuracy", "f1", "rougeL", "exact_match")
 
 
@@ -94,7 +107,13 @@ class Run:
 
     @classmethod
     def create(
-        cls, path: str | os.PathLike[str], recipe: Recipe, *, resume: bool = False, overwrite: bool = False, inputs: Iterable[str] = ()
+        cls,
+        path: str | os.PathLike[str],
+        recipe: Recipe,
+        *,
+        resume: bool = False,
+        overwrite: bool = False,
+        inputs: Iterable[str] = (),
     ) -> Run:
         """A folder to write a run into, locked, with recipe.yaml in it.
 
@@ -124,7 +143,9 @@ class Run:
         if not run.path.exists():
             raise missing_path(run.path)
         if not run.exists():
-            raise DataError(f"{run.path}: not a run folder (no recipe.yaml with provenance.json). List the runs with: tunesmith runs")
+            raise DataError(
+                f"{run.path}: not a run folder (no recipe.yaml with provenance.json). List the runs with: tunesmith runs"
+            )
         return run
 
     def exists(self) -> bool:
@@ -138,7 +159,9 @@ class Run:
             inside = sorted(os.listdir(self.path)) if self.path.is_dir() else []
         if set(inside) - {self.lock_file.name} and not self.exists():
             some = ", ".join(inside[:3]) + (" …" if len(inside) > 3 else "")
-            raise UsageError(f"{self.path}: not empty and no run folder (it holds {some}). Choose another --output-dir.")
+            raise UsageError(
+                f"{self.path}: not empty and no run folder (it holds {some}). Choose another --output-dir."
+            )
 
     def _prepare(self, recipe: Recipe, resume: bool, overwrite: bool, inputs: Iterable[str]) -> None:
         known = self.recipe_file.is_file()
@@ -147,9 +170,13 @@ class Run:
         elif known and overwrite:
             self._clear(inputs)
         elif known and self.is_finished:
-            raise UsageError(f"{self.path}: already holds a finished run. Choose another --output-dir, or begin anew with --overwrite.")
+            raise UsageError(
+                f"{self.path}: already holds a finished run. Choose another --output-dir, or begin anew with --overwrite."
+            )
         elif known:
-            raise UsageError(f"{self.path}: already holds a run that has not finished. Go on with --resume, or begin anew with --overwrite.")
+            raise UsageError(
+                f"{self.path}: already holds a run that has not finished. Go on with --resume, or begin anew with --overwrite."
+            )
         write_text(self.recipe_file, dump_recipe(recipe))
         if not self.provenance_file.exists():
             write_json(self.provenance_file, {"started_at": now(), "finished_at": None})
@@ -169,12 +196,22 @@ class Run:
         found = [path for pattern in LAYOUT for path in sorted(self.path.glob(pattern))]
         for source in inputs:
             taken = os.path.exists(source) and Path(source).resolve()
-            if taken and any(taken.is_relative_to(path.resolve()) or path.resolve().is_relative_to(taken) for path in found):
-                raise UsageError(f"{self.path}: --overwrite would delete {source}, which this recipe reads. Choose another --output-dir.")
+            if taken and any(
+                taken.is_relative_to(path.resolve()) or path.resolve().is_relative_to(taken) for path in found
+            ):
+                raise UsageError(
+                    f"{self.path}: --overwrite would delete {source}, which this recipe reads. Choose another --output-dir."
+                )
         with explained_writing(self.path):
             for path in found:
                 shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
-            for folder in [*self.eval_dir.glob("*/"), self.eval_dir, self.data_dir, self.checkpoints_dir, self.model_dir]:
+            for folder in [
+                *self.eval_dir.glob("*/"),
+                self.eval_dir,
+                self.data_dir,
+                self.checkpoints_dir,
+                self.model_dir,
+            ]:
                 if folder.is_dir() and not folder.is_symlink() and not os.listdir(folder):
                     folder.rmdir()
 
@@ -191,7 +228,9 @@ class Run:
         deadline = time.monotonic() + LOCK_PATIENCE_S
         while (descriptor := self._try_lock()) is None:
             if time.monotonic() > deadline:
-                raise ResourceError(f"{self.path}: in use by {self._holder()}. Wait for it, stop it, or choose another --output-dir.")
+                raise ResourceError(
+                    f"{self.path}: in use by {self._holder()}. Wait for it, stop it, or choose another --output-dir."
+                )
             time.sleep(0.05)
         owner = {"pid": os.getpid(), "host": socket.gethostname(), "started_at": now()}
         with explained_writing(self.lock_file):
@@ -255,7 +294,9 @@ class Run:
 
     def append_metrics(self, row: Mapping[str, Any]) -> None:
         """Add one line to metrics.jsonl, in a single write; a number that is not finite is written as null."""
-        finite = {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in row.items()}
+        finite = {
+            key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in row.items()
+        }
         line = (json.dumps(finite, ensure_ascii=False) + "\n").encode()
         with explained_writing(self.metrics_file):
             descriptor = os.open(self.metrics_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
@@ -274,7 +315,9 @@ class Run:
             try:
                 rows.append(json.loads(line))
             except json.JSONDecodeError as error:
-                raise DataError(f"{self.metrics_file}:{number}: not valid JSON. Delete the line, or start the run anew.") from error
+                raise DataError(
+                    f"{self.metrics_file}:{number}: not valid JSON. Delete the line, or start the run anew."
+                ) from error
         return rows
 
     def truncate_metrics(self, step: int) -> None:
@@ -405,7 +448,9 @@ def git_state(folder: str | os.PathLike[str] = ".") -> dict[str, Any] | None:
 
 def _git(folder: str | os.PathLike[str], *arguments: str) -> str | None:
     try:
-        found = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=10, check=True)
+        found = subprocess.run(
+            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=10, check=True
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     return found.stdout
@@ -446,7 +491,10 @@ def list_runs(root: str | os.PathLike[str]) -> list[RunSummary]:
     root = Path(root)
     if not root.is_dir():
         raise missing_path(root)
-    folders = [root, *(file.parent for pattern in ("*/recipe.yaml", "*/*/recipe.yaml") for file in sorted(root.glob(pattern)))]
+    folders = [
+        root,
+        *(file.parent for pattern in ("*/recipe.yaml", "*/*/recipe.yaml") for file in sorted(root.glob(pattern))),
+    ]
     found = [summarize_run(Run(folder)) for folder in folders if Run(folder).exists()]
     return sorted(found, key=lambda run: (run.started_at or "", str(run.path)))
 
@@ -482,7 +530,9 @@ def _facts(run: Run) -> dict[str, Any]:
 def _scores(summary: Mapping[str, Any]) -> dict[str, Any]:
     """Base and tuned on the metric a run is judged by."""
     overall = summary.get("overall", {})
-    metric = next((name for name in (summary.get("primary_metric"), *PRIMARY_METRICS, *overall) if name in overall), None)
+    metric = next(
+        (name for name in (summary.get("primary_metric"), *PRIMARY_METRICS, *overall) if name in overall), None
+    )
     if metric is None:
         return {}
     verdicts = [
@@ -491,7 +541,12 @@ def _scores(summary: Mapping[str, Any]) -> dict[str, Any]:
         if {row["a"], row["b"]} == {"tuned", "base"} and (row["task"], row["metric"]) == ("overall", metric)
     ]
     value = {system: score.get("value") for system, score in overall[metric].items()}
-    return {"metric": metric, "base": value.get("base"), "tuned": value.get("tuned"), "verdict": next(iter(verdicts), None)}
+    return {
+        "metric": metric,
+        "base": value.get("base"),
+        "tuned": value.get("tuned"),
+        "verdict": next(iter(verdicts), None),
+    }
 
 
 def _json_or_empty(path: Path) -> dict[str, Any]:
@@ -524,7 +579,9 @@ def resource_error(error: OSError, path: str | os.PathLike[str] | None = None) -
     """What the system could not do, in one line with the path and the fix."""
     where = error.filename if error.filename is not None else path
     text = _FIXES.get(error.errno, f"{error.strerror or error}.")
-    return ResourceError(f"{os.fspath(where)}: {text}" if isinstance(where, (str, os.PathLike)) else text[0].upper() + text[1:])
+    return ResourceError(
+        f"{os.fspath(where)}: {text}" if isinstance(where, (str, os.PathLike)) else text[0].upper() + text[1:]
+    )
 
 
 @contextmanager

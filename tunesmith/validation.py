@@ -14,7 +14,9 @@ from tunesmith.errors import did_you_mean
 
 Where = tuple[str | int, ...]
 Problem = tuple[Where, str]
-Advise = Callable[[Where, list[str]], str]  # (path of an unknown key, names that could stand there) -> what to write instead
+Advise = Callable[
+    [Where, list[str]], str
+]  # (path of an unknown key, names that could stand there) -> what to write instead
 
 
 def problems_in(error: ValidationError, model: type[BaseModel], advise: Advise) -> list[Problem]:
@@ -96,7 +98,14 @@ def _words(detail: Mapping[str, Any], field: FieldInfo | None, annotation: Any, 
 
 
 _BOUNDS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
-_NAMES = {str: "text", int: "a whole number", float: "a number", bool: "true or false", type(None): "nothing", dict: "a mapping"}
+_NAMES = {
+    str: "text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    type(None): "nothing",
+    dict: "a mapping",
+}
 
 
 def allowed_words(annotation: Any) -> str:
@@ -124,7 +133,9 @@ def _got(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, str):
         return repr(value if len(value) <= 60 else value[:57] + "…")
-    return {list: "a list", tuple: "a list", dict: "a mapping"}.get(type(value), f"a {type(value).__name__} (put it in quotes)")
+    return {list: "a list", tuple: "a list", dict: "a mapping"}.get(
+        type(value), f"a {type(value).__name__} (put it in quotes)"
+    )
 
 
 def _number(value: float) -> str:
@@ -137,7 +148,9 @@ def _purpose(field: FieldInfo | None) -> str:
         return ""
     default = field.default
     plain = default is not PydanticUndefined and isinstance(default, (str, int, float))
-    return f"By default {default}: {field.description[0].lower()}{field.description[1:]}" if plain else field.description
+    return (
+        f"By default {default}: {field.description[0].lower()}{field.description[1:]}" if plain else field.description
+    )
 
 
 def _branches(annotation: Any) -> tuple:

@@ -22,7 +22,9 @@ class _Loader(yaml.SafeLoader):
         for key_node, _ in node.value:
             key = key_node.value
             if isinstance(key, str) and key in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"`{key}` is written twice; keep one", key_node.start_mark)
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"`{key}` is written twice; keep one", key_node.start_mark
+                )
             seen.add(key if isinstance(key, str) else id(key_node))
         return {str(key): value for key, value in super().construct_mapping(node, deep).items()}
 
@@ -42,7 +44,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror}).") from error
     if len(content) > MAX_BYTES:
-        raise UsageError(f"{path}: too large for a recipe ({len(content):,} bytes). Is it a data file? Try: tunesmith data inspect {path}")
+        raise UsageError(
+            f"{path}: too large for a recipe ({len(content):,} bytes). Is it a data file? Try: tunesmith data inspect {path}"
+        )
     try:
         value = parse_yaml(_decode(path, content))
     except yaml.YAMLError as error:
@@ -51,7 +55,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise UsageError(f"{path}: the recipe is empty. `tunesmith init` writes one to start from.")
     if not isinstance(value, dict):
         kind = {list: "a list", str: "text"}.get(type(value), "a single value")
-        raise UsageError(f"{path}: a recipe is a mapping of sections (`model:`, `data:`, …), this is {kind}. See: tunesmith init")
+        raise UsageError(
+            f"{path}: a recipe is a mapping of sections (`model:`, `data:`, …), this is {kind}. See: tunesmith init"
+        )
     return value
 
 
@@ -77,7 +83,9 @@ def _decode(path: Path, content: bytes) -> str:
         return content.decode(encoding)
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        raise UsageError(f"{path}:{line}: not {encoding.upper()} text (byte {error.start}). Save the file as UTF-8.") from error
+        raise UsageError(
+            f"{path}:{line}: not {encoding.upper()} text (byte {error.start}). Save the file as UTF-8."
+        ) from error
 
 
 def describe_yaml_error(error: yaml.YAMLError) -> str:

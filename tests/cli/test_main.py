@@ -121,14 +121,20 @@ USAGE = [
     ("preview r.yaml --limit -1", "tunesmith preview: Invalid value for '--limit'"),
     ("preview r.yaml --set", "tunesmith preview: Option '--set' requires an argument."),
     ("preview r.yaml --set x", "r.yaml: 1 problem\n  --set x: write it as key=value"),
-    ("run r.yaml --set train.seed=a --set foo=1", "r.yaml: 2 problems\n  --set train.seed=a: must be a whole number, got 'a'."),
+    (
+        "run r.yaml --set train.seed=a --set foo=1",
+        "r.yaml: 2 problems\n  --set train.seed=a: must be a whole number, got 'a'.",
+    ),
     ("preview bad.yaml", "bad.yaml:1:5: not YAML: mapping values are not allowed here."),
     ("preview rows.jsonl", "rows.jsonl: a data file, not a recipe. Look at it with: tunesmith data inspect rows.jsonl"),
     ("preview empty.yaml", "empty.yaml: the recipe is empty."),
     ("init r.yaml", "r.yaml: already there, and not overwritten. Name another file: tunesmith init other.yaml"),
     ("evaluate", "Give either a model (or run) to ask, or --predictions FILE with answers to score."),
     ("evaluate m --predictions p.jsonl", "Give either a model (or run) to ask, or --predictions FILE"),
-    ("evaluate m", "--tasks FILE is missing. For example: tunesmith evaluate m --tasks questions.jsonl --output scores"),
+    (
+        "evaluate m",
+        "--tasks FILE is missing. For example: tunesmith evaluate m --tasks questions.jsonl --output scores",
+    ),
     ("evaluate m --tasks q.jsonl", "--output DIR is missing. For example: tunesmith evaluate m --tasks"),
     ("evaluate m --max-samples 0", "tunesmith evaluate: Invalid value for '--max-samples'"),
     ("data inspect", "tunesmith data inspect: Missing argument 'FILE'."),
@@ -153,7 +159,10 @@ def test_a_wrong_command_line_is_one_message_and_exit_code_2(here, capsys, words
     assert "Traceback" not in err and (err.count("\n") == 1 or re.match(r"\S+: \d+ problems?\n(  .*\n)+\Z", err))
 
 
-@pytest.mark.parametrize("words, message", [("report nosuch", "nosuch: no such run folder."), ("runs nosuch", "nosuch: no such file or folder.")])
+@pytest.mark.parametrize(
+    "words, message",
+    [("report nosuch", "nosuch: no such run folder."), ("runs nosuch", "nosuch: no such file or folder.")],
+)
 def test_a_result_that_is_not_there_is_exit_code_3(here, capsys, words, message):
     code, out, err = call(capsys, *words.split())
     assert err.startswith(message) and (code, out, err.count("\n")) == (3, "", 1)
@@ -184,7 +193,11 @@ RAISED = [
     (OSError(errno.ENOSPC, "No space left on device", "runs/r/x"), 5, "runs/r/x: the disk is full. Make room"),
     (PermissionError(errno.EACCES, "Permission denied", "runs/r"), 5, "runs/r: no permission. Change its owner"),
     (OSError(errno.EROFS, "Read-only file system"), 5, "The file system is read-only."),
-    (FileNotFoundError(errno.ENOENT, "No such file or directory", "x"), 1, "Unexpected FileNotFoundError at doubles.py:"),
+    (
+        FileNotFoundError(errno.ENOENT, "No such file or directory", "x"),
+        1,
+        "Unexpected FileNotFoundError at doubles.py:",
+    ),
     (KeyError("foo"), 1, "Unexpected KeyError at doubles.py:"),
     (ValueError("two\nlines " + "x" * 999), 1, "Unexpected ValueError at doubles.py:"),
     (AssertionError(), 1, "Unexpected AssertionError at doubles.py:"),
@@ -192,7 +205,9 @@ RAISED = [
 ]
 
 
-@pytest.mark.parametrize("error, code, message", RAISED, ids=[f"{type(error).__name__}-{code}" for error, code, _ in RAISED])
+@pytest.mark.parametrize(
+    "error, code, message", RAISED, ids=[f"{type(error).__name__}-{code}" for error, code, _ in RAISED]
+)
 def test_whatever_is_raised_ends_in_one_line_and_its_exit_code(here, capsys, monkeypatch, error, code, message):
     install(monkeypatch, "tunesmith.workflows.run", "run_recipe", Workflow(error=error))
     found, out, err = call(capsys, "run", "r.yaml")
@@ -210,8 +225,13 @@ def test_debug_shows_the_traceback_wherever_it_stands(here, capsys, monkeypatch,
 
 def test_an_interrupt_from_the_keyboard_ends_with_130(here):
     script = "import sys, time; from tunesmith.cli import app, main\n@app.command()\ndef wait():\n    print('on', flush=True); time.sleep(30)\n"
-    script = script.replace("@app.command()", "from tunesmith.cli.options import ORDER\n@app.command()") + "sys.exit(main(['wait']))"
-    started = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    script = (
+        script.replace("@app.command()", "from tunesmith.cli.options import ORDER\n@app.command()")
+        + "sys.exit(main(['wait']))"
+    )
+    started = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     started.stdout.readline()
     time.sleep(0.1)
     started.send_signal(signal.SIGINT)
@@ -223,7 +243,9 @@ def test_an_interrupt_from_the_keyboard_ends_with_130(here):
 def test_a_reader_that_has_seen_enough_is_no_error(here, words):
     (here / "big.jsonl").write_text('{"instruction": "a", "output": "b"}\n' * 50)
     command = [sys.executable, "-m", "tunesmith", *words]
-    started = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"})
+    started = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}
+    )
     started.stdout.close()
     assert (started.stderr.read(), started.wait()) == ("", 0)
 
@@ -244,13 +266,26 @@ def test_a_folder_without_permission_is_exit_code_5(here):
 
 
 def test_run_and_train_hand_on_what_was_asked_for(here, capsys, monkeypatch):
-    work = install(monkeypatch, "tunesmith.workflows.run", "run_recipe", Workflow({"run_dir": "d", "report": "d/report.html", "verdict": "better"}))
+    work = install(
+        monkeypatch,
+        "tunesmith.workflows.run",
+        "run_recipe",
+        Workflow({"run_dir": "d", "report": "d/report.html", "verdict": "better"}),
+    )
     words = ["r.yaml", "--output-dir", "d", "--set", "train.seed=3", "--set", "lr=1e-3", "--resume"]
     code, out, err = call(capsys, "run", *words)
     (recipe, folder), settings = work.calls[0]
     assert code == 0 and (recipe.train.seed, recipe.train.learning_rate, str(folder)) == (3, 1e-3, "d")
-    assert (settings["resume"], settings["overwrite"], settings["dry_run"], settings["until"]) == (True, False, False, "report")
-    assert out == "better\nReport: d/report.html\nNext:   tunesmith chat d\n" and err == "note: --set lr: read as `train.learning_rate`.\n"
+    assert (settings["resume"], settings["overwrite"], settings["dry_run"], settings["until"]) == (
+        True,
+        False,
+        False,
+        "report",
+    )
+    assert (
+        out == "better\nReport: d/report.html\nNext:   tunesmith chat d\n"
+        and err == "note: --set lr: read as `train.learning_rate`.\n"
+    )
     call(capsys, "train", "r.yaml", "--overwrite")
     (_, folder), settings = work.calls[1]
     assert (settings["until"], settings["overwrite"], str(folder)) == ("train", True, "runs/r")
@@ -259,7 +294,9 @@ def test_run_and_train_hand_on_what_was_asked_for(here, capsys, monkeypatch):
 def test_a_run_says_where_the_result_is_and_the_next_command(here, capsys, monkeypatch):
     install(monkeypatch, "tunesmith.workflows.run", "run_recipe", Workflow({"run_dir": "runs/a b", "verdict": None}))
     assert call(capsys, "train", "r.yaml")[1] == "Model:  'runs/a b'/model\nNext:   tunesmith chat 'runs/a b'\n"
-    assert call(capsys, "run", "r.yaml", "--dry-run")[1].startswith("Ready: model and data are loaded, and one step works.")
+    assert call(capsys, "run", "r.yaml", "--dry-run")[1].startswith(
+        "Ready: model and data are loaded, and one step works."
+    )
 
 
 def test_json_is_the_only_thing_on_stdout_even_when_a_library_prints(here, capsys, monkeypatch):
@@ -296,7 +333,10 @@ def test_the_command_is_kept_as_it_was_typed(here, capsys, monkeypatch):
 
 def test_init_writes_a_recipe_that_loads_once_filled_in(here, capsys):
     code, out, _ = call(capsys, "init", "new.yaml")
-    assert (code, out) == (0, "Wrote new.yaml. Fill in model.name_or_path and data.sources.\nNext: tunesmith preview new.yaml\n")
+    assert (code, out) == (
+        0,
+        "Wrote new.yaml. Fill in model.name_or_path and data.sources.\nNext: tunesmith preview new.yaml\n",
+    )
     code, out, _ = call(capsys, "init", "full.yaml", "--model", "gpt2", "--data", "a.jsonl", "--data", "b.jsonl")
     assert (code, out.splitlines()[0]) == (0, "Wrote full.yaml.")
     from tunesmith.recipe import load_recipe

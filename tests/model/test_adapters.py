@@ -8,6 +8,7 @@ import pytest
 import torch
 from peft import PeftModel
 from safetensors.torch import load_file, save_file
+from transformers import MambaConfig, MambaForCausalLM
 
 from tests.training.rows import batch_of, forward_of, load, random_examples
 from tunesmith.errors import ModelError
@@ -140,3 +141,10 @@ def test_rank_alpha_and_dropout_reach_the_adapter(model_folders):
     assert (config.r, config.lora_alpha, config.lora_dropout) == (3, 6, 0.25)
     shapes = {p.shape[0] for name, p in model.named_parameters() if "lora_A" in name}
     assert shapes == {3}
+
+
+def test_layers_the_method_cannot_adapt_are_one_clear_line(tmp_path):
+    config = MambaConfig(vocab_size=384, hidden_size=32, num_hidden_layers=1, state_size=8)
+    with pytest.raises(ModelError, match="adapter.target_modules: .*out_proj.* This model has: .*in_proj") as caught:
+        adapters.attach(MambaForCausalLM(config), LORA)
+    assert "\n" not in str(caught.value)

@@ -50,7 +50,8 @@ def test_greedy_answers_do_not_depend_on_the_batch(family, tmp_path):
 def test_a_lora_step_does_not_depend_on_how_its_rows_are_cut(family, tmp_path):
     loaded = save_family(family, tmp_path)
     found = probe(loaded)
-    model = adapters.attach(loaded.model, LoraSection(method="lora", r=4, target_modules="all-linear")).eval()
+    targets = ("in_proj", "x_proj") if family == "mamba" else "all-linear"  # peft refuses its other layers
+    model = adapters.attach(loaded.model, LoraSection(method="lora", r=4, target_modules=targets)).eval()
     examples = random_examples(loaded.kind, (5, 12, 9, 7))
     with torch.no_grad():
         for name, parameter in model.named_parameters():

@@ -75,7 +75,9 @@ def serve(monkeypatch):
 
     def start(reply, **settings):
         doubles.append(Double(reply))
-        return doubles[-1], RemoteModel("m", doubles[-1].url, **{"first_pause_s": 0.01, "max_retries": 3, "timeout_s": 2.0, **settings})
+        return doubles[-1], RemoteModel(
+            "m", doubles[-1].url, **{"first_pause_s": 0.01, "max_retries": 3, "timeout_s": 2.0, **settings}
+        )
 
     yield start
     for double in doubles:
@@ -96,11 +98,24 @@ def fails(model: RemoteModel) -> str:
 
 def test_an_answer_carries_text_reason_and_counts(serve):
     double, model = serve(lambda body, k: (200, completion("four", "length")))
-    (answer,) = ask(model, sampling=Sampling(max_new_tokens=7, temperature=0.5, top_p=0.9, seed=3, stop=("a", "b", "c", "d", "e")))
-    assert (answer.text, answer.finish_reason, answer.num_prompt_tokens, answer.num_completion_tokens) == ("four", "length", 3, 2)
+    (answer,) = ask(
+        model, sampling=Sampling(max_new_tokens=7, temperature=0.5, top_p=0.9, seed=3, stop=("a", "b", "c", "d", "e"))
+    )
+    assert (answer.text, answer.finish_reason, answer.num_prompt_tokens, answer.num_completion_tokens) == (
+        "four",
+        "length",
+        3,
+        2,
+    )
     path, body = double.asked[0]
     assert path == "/v1/chat/completions" and body["messages"] == [{"role": "user", "content": "hi"}]
-    assert (body["model"], body["max_tokens"], body["temperature"], body["top_p"], body["seed"]) == ("m", 7, 0.5, 0.9, 3)
+    assert (body["model"], body["max_tokens"], body["temperature"], body["top_p"], body["seed"]) == (
+        "m",
+        7,
+        0.5,
+        0.9,
+        3,
+    )
     assert body["stop"] == ["a", "b", "c", "d"]
 
 
@@ -129,7 +144,9 @@ def test_no_questions_are_no_requests(serve):
 
 @pytest.mark.parametrize("status", [408, 409, 429, 500, 502, 503, 529])
 def test_a_busy_or_failing_server_is_asked_again(serve, status):
-    double, model = serve(lambda body, k: (status, {"error": {"message": "busy"}}) if k < 3 else (200, completion("done")))
+    double, model = serve(
+        lambda body, k: (status, {"error": {"message": "busy"}}) if k < 3 else (200, completion("done"))
+    )
     assert ask(model)[0].text == "done" and len(double.asked) == 3
 
 
@@ -154,10 +171,20 @@ def test_a_dropped_connection_is_tried_again(serve):
 FAILURES = [
     (401, {"error": {"message": "bad key"}}, "HTTP 401 (bad key). Set OPENAI_API_KEY.", 1),
     (403, {"error": "no access"}, "HTTP 403 (no access). The key may not use this model.", 1),
-    (404, {"error": {"message": "no model m"}}, "HTTP 404 (no model m). Check the model's name and the URL (usually …/v1).", 1),
+    (
+        404,
+        {"error": {"message": "no model m"}},
+        "HTTP 404 (no model m). Check the model's name and the URL (usually …/v1).",
+        1,
+    ),
     (400, {"error": {"message": "line\nbreak " + "x" * 500}}, "HTTP 400 (line break xxx", 1),
     (422, b"<html>no json</html>", "HTTP 422.", 1),
-    (429, {"error": {"message": "quota"}}, "HTTP 429 (quota). Too many requests, or the quota is used up; try again later.", 4),
+    (
+        429,
+        {"error": {"message": "quota"}},
+        "HTTP 429 (quota). Too many requests, or the quota is used up; try again later.",
+        4,
+    ),
     (500, b"", "HTTP 500. The server fails; try again later.", 4),
 ]
 
@@ -169,7 +196,9 @@ def test_a_refusal_is_one_line_with_the_fix(serve, status, answer, message, requ
     assert told.startswith(f"m at {double.url}/v1: {message}") and len(told) < 350 and len(double.asked) == requests
 
 
-@pytest.mark.parametrize("answer", [b"<html>", b"", {"choices": []}, {"object": "list"}, [], {"choices": [{"message": None}]}, "text"])
+@pytest.mark.parametrize(
+    "answer", [b"<html>", b"", {"choices": []}, {"object": "list"}, [], {"choices": [{"message": None}]}, "text"]
+)
 def test_an_answer_that_is_no_completion_is_told_as_such(serve, answer):
     _, model = serve(lambda body, k: (200, answer))
     assert fails(model).endswith("the answer is no chat completion. Is the URL an OpenAI-compatible API (…/v1)?")
@@ -215,7 +244,9 @@ def test_without_a_key_no_authorization_is_sent(serve):
 def test_a_model_that_wants_the_other_name_of_the_limit_gets_it_and_is_remembered(serve):
     def reply(body, k):
         wrong = "max_tokens" in body
-        return (400, {"error": {"message": "Use 'max_completion_tokens' instead."}}) if wrong else (200, completion("x"))
+        return (
+            (400, {"error": {"message": "Use 'max_completion_tokens' instead."}}) if wrong else (200, completion("x"))
+        )
 
     double, model = serve(reply)
     ask(model)
@@ -225,8 +256,19 @@ def test_a_model_that_wants_the_other_name_of_the_limit_gets_it_and_is_remembere
 
 def test_tools_calls_and_their_answers_are_paired(serve):
     calls = ({"name": "f", "arguments": {"x": 1}}, {"name": "g", "arguments": "{}"})
-    told = _to_api([Message("user", "q"), Message("assistant", "", tool_calls=calls), Message("tool", "1", name="f"), Message("tool", "2")])
-    assert [call["id"] for call in told[1]["tool_calls"]] == ["call_0", "call_1"] == [row["tool_call_id"] for row in told[2:]]
+    told = _to_api(
+        [
+            Message("user", "q"),
+            Message("assistant", "", tool_calls=calls),
+            Message("tool", "1", name="f"),
+            Message("tool", "2"),
+        ]
+    )
+    assert (
+        [call["id"] for call in told[1]["tool_calls"]]
+        == ["call_0", "call_1"]
+        == [row["tool_call_id"] for row in told[2:]]
+    )
     assert [call["function"]["arguments"] for call in told[1]["tool_calls"]] == ['{"x": 1}', "{}"]
     called = completion(None, "tool_calls", tool_calls=[{"id": "1", "function": {"name": "f", "arguments": "{}"}}])
     double, model = serve(lambda body, k: (200, called))
@@ -237,8 +279,14 @@ def test_tools_calls_and_their_answers_are_paired(serve):
 
 def events(*pieces, end="data: [DONE]\n\n") -> tuple:
     lines = [": keep-alive\n\n", 'data: {"choices": [{"delta": {"role": "assistant"}}]}\n\n']
-    lines += [f"data: {json.dumps({'choices': [{'delta': {'content': piece}}]}, ensure_ascii=False)}\n\n" for piece in pieces]
-    return 200, "".join([*lines, 'data: {"choices": [], "usage": {}}\n\n', end]).encode(), {"Content-Type": "text/event-stream; charset=utf-8"}
+    lines += [
+        f"data: {json.dumps({'choices': [{'delta': {'content': piece}}]}, ensure_ascii=False)}\n\n" for piece in pieces
+    ]
+    return (
+        200,
+        "".join([*lines, 'data: {"choices": [], "usage": {}}\n\n', end]).encode(),
+        {"Content-Type": "text/event-stream; charset=utf-8"},
+    )
 
 
 def test_a_stream_gives_the_pieces_as_they_come(serve):

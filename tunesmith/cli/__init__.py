@@ -44,7 +44,9 @@ app.command(cls=Command, rich_help_panel=HELP)(doctor.version)
 
 @app.callback()
 def _everywhere(
-    debug: bool = typer.Option(False, "--debug", metavar="", help="Show the traceback of an error. Works behind every command too."),
+    debug: bool = typer.Option(
+        False, "--debug", metavar="", help="Show the traceback of an error. Works behind every command too."
+    ),
 ) -> None:
     """Options of every command; `main` reads ``--debug`` before the commands see it."""
 
@@ -55,7 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     debug = "--debug" in words
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 shows \u2192, and does not stop the run
+            stream.reconfigure(
+                errors="backslashreplace"
+            )  # a terminal without UTF-8 shows \u2192, and does not stop the run
     try:
         code = app([word for word in words if word != "--debug"], prog_name="tunesmith", standalone_mode=False)
         sys.stdout.flush()

@@ -13,18 +13,34 @@ import typer
 from tunesmith.cli.console import make_progress, results_only
 from tunesmith.cli.options import argument, value
 from tunesmith.errors import TunesmithError, UsageError
+from tunesmith.records import Message
 
 HELP = "Ctrl-D quits · /reset forgets the conversation · /system TEXT says how to behave"
 
 
 def chat(
-    target: Annotated[str, argument("MODEL|RUN", help="A model folder, a run, a hub id, or openai:MODEL@URL (key: OPENAI_API_KEY).")],
+    target: Annotated[
+        str, argument("MODEL|RUN", help="A model folder, a run, a hub id, or openai:MODEL@URL (key: OPENAI_API_KEY).")
+    ],
     system: Annotated[str | None, value("--system", metavar="TEXT", help="How the model is to behave.")] = None,
-    shots: Annotated[Path | None, value("--shots", metavar="FILE", help="Records to take worked examples from.")] = None,
-    num_shots: Annotated[int, typer.Option("--num-shots", min=0, metavar="K", help="Worked examples before each request.")] = 0,
-    template: Annotated[str | None, value("--template", metavar="NAME", help="Another template than the model's: chatml, alpaca, plain or a .jinja file.")] = None,
+    shots: Annotated[
+        Path | None, value("--shots", metavar="FILE", help="Records to take worked examples from.")
+    ] = None,
+    num_shots: Annotated[
+        int, typer.Option("--num-shots", min=0, metavar="K", help="Worked examples before each request.")
+    ] = 0,
+    template: Annotated[
+        str | None,
+        value(
+            "--template",
+            metavar="NAME",
+            help="Another template than the model's: chatml, alpaca, plain or a .jinja file.",
+        ),
+    ] = None,
     max_new_tokens: Annotated[int, typer.Option("--max-new-tokens", min=1, metavar="N", help="Longest answer.")] = 256,
-    temperature: Annotated[float, typer.Option("--temperature", min=0.0, metavar="T", help="0 always takes the likeliest token.")] = 0.0,
+    temperature: Annotated[
+        float, typer.Option("--temperature", min=0.0, metavar="T", help="0 always takes the likeliest token.")
+    ] = 0.0,
 ) -> None:
     """Talk to a model, a run or an API. From a pipe: each line is a question, each answer one line."""
     if num_shots and shots is None:
@@ -36,7 +52,9 @@ def chat(
     if interactive:
         make_progress().say(f"Loading {target} …")
     with results_only():
-        model = open_chat(target, template=template, system=None, shots=shots, num_shots=num_shots or (3 if shots else 0))
+        model = open_chat(
+            target, template=template, system=None, shots=shots, num_shots=num_shots or (3 if shots else 0)
+        )
     talk = Conversation(model, Sampling(max_new_tokens=max_new_tokens, temperature=temperature), system or "")
     _talk_in_terminal(talk) if interactive else _answer_lines(talk)
 
@@ -52,18 +70,20 @@ class Conversation:
 
     def ask(self, text: str) -> Iterator[str]:
         """The answer in pieces; the conversation grows only by a question that was answered to the end, or stopped by hand."""
-        from tunesmith.records import Message
-
         head = [Message("system", self.system)] if self.system else []
         question, answer = Message("user", text), ""
         try:
             for piece in self.model.stream([*head, *self.turns, question], self.sampling):
                 answer += piece
                 yield piece
-        except GeneratorExit:
-            pass
-        if answer:
-            self.turns += [question, Message("assistant", answer)]
+        except (GeneratorExit, KeyboardInterrupt):
+            self._keep(question, Message("assistant", answer))
+            raise
+        self._keep(question, Message("assistant", answer))
+
+    def _keep(self, question: Message, answer: Message) -> None:
+        if answer.content:
+            self.turns += [question, answer]
 
     def reset(self) -> None:
         self.turns.clear()
@@ -106,7 +126,11 @@ def _command(talk: Conversation, text: str) -> str:
     if word == "/system":
         talk.system = rest.strip()
         talk.reset()
-        return "The conversation begins anew, with this system message." if rest.strip() else "The conversation begins anew, without a system message."
+        return (
+            "The conversation begins anew, with this system message."
+            if rest.strip()
+            else "The conversation begins anew, without a system message."
+        )
     return HELP
 
 

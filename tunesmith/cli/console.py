@@ -37,7 +37,15 @@ def figures(fields: dict[str, Any]) -> str:
     told = []
     for name, value in fields.items():
         word = name.replace("_per_second", "/s").replace("_", " ")
-        number = "n/a" if value is None else value if isinstance(value, str) else f"{value:,.0f}" if abs(value) >= 100 else f"{value:.4g}"
+        number = (
+            "n/a"
+            if value is None
+            else value
+            if isinstance(value, str)
+            else f"{value:,.0f}"
+            if abs(value) >= 100
+            else f"{value:.4g}"
+        )
         told.append(f"{number} {word}" if name.endswith("_per_second") else f"{word} {number}")
     return " · ".join(told)
 
@@ -136,12 +144,11 @@ class TerminalProgress:
         return TerminalBar(self, description, total, unit)
 
     def _close(self, task: Any) -> None:
-        self._display.stop_task(task)
+        """Leave the last finished bar on the screen; one within another goes, or every validation would leave a line."""
         self._num_open -= 1
         if self._num_open == 0:
             self._display.stop()
-            for shown in list(self._display.task_ids):
-                self._display.remove_task(shown)
+        self._display.remove_task(task)
 
 
 class TerminalBar:
@@ -178,7 +185,9 @@ def result_console() -> Any:
     from rich.console import Console
 
     class ResultConsole(Console):
-        def on_broken_pipe(self) -> None:  # rich would end the process with 1; that a reader has seen enough is no error
+        def on_broken_pipe(
+            self,
+        ) -> None:  # rich would end the process with 1; that a reader has seen enough is no error
             raise BrokenPipeError
 
     return ResultConsole(highlight=False, width=None if sys.stdout.isatty() else 110)

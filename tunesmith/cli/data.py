@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -21,8 +20,15 @@ def _group() -> None:
 
 @app.command(cls=Command)
 def inspect(
-    path: Annotated[str, argument("FILE", help="A .jsonl, .json, .csv, .tsv or .parquet file (also .gz), a folder or a glob.")],
-    columns: Annotated[list[str] | None, value("--columns", metavar="OURS=THEIRS", help="Name a column that is not recognized, e.g. instruction=question.")] = None,
+    path: Annotated[
+        str, argument("FILE", help="A .jsonl, .json, .csv, .tsv or .parquet file (also .gz), a folder or a glob.")
+    ],
+    columns: Annotated[
+        list[str] | None,
+        value(
+            "--columns", metavar="OURS=THEIRS", help="Name a column that is not recognized, e.g. instruction=question."
+        ),
+    ] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=0, metavar="N", help="How many rows to show.")] = 3,
     json: Json = False,
 ) -> None:
@@ -44,6 +50,8 @@ def column_map(pairs: list[str]) -> dict[str, str] | None:
     for pair in pairs:
         ours, equals, theirs = pair.partition("=")
         if not (ours and equals and theirs):
-            raise UsageError(f"--columns {pair}: write it as OURS=THEIRS, for example --columns instruction=question --columns output=answer")
+            raise UsageError(
+                f"--columns {pair}: write it as OURS=THEIRS, for example --columns instruction=question --columns output=answer"
+            )
         named[ours] = theirs
     return named or None

@@ -10,9 +10,8 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
 
 from tunesmith.cli.console import print_json, result_console
 from tunesmith.cli.options import Json
@@ -42,12 +41,16 @@ def doctor(json: Json = False) -> None:
     """Check versions, hardware and what is missing."""
     checks = [*_software(), *_hardware(), *_extras(), _torch_works()]
     if json:
-        print_json({"ok": not any(check.state == "broken" for check in checks), "checks": [check.__dict__ for check in checks]})
+        print_json(
+            {"ok": not any(check.state == "broken" for check in checks), "checks": [check.__dict__ for check in checks]}
+        )
     else:
         result_console().print(doctor_table(checks))
     broken = [check.name for check in checks if check.state == "broken"]
     if broken:
-        raise GateFailed(f"doctor: {', '.join(broken)} {'does' if len(broken) == 1 else 'do'} not work; the table says how to fix it.")
+        raise GateFailed(
+            f"doctor: {', '.join(broken)} {'does' if len(broken) == 1 else 'do'} not work; the table says how to fix it."
+        )
     if not json:
         print("Everything needed works.")
 
@@ -68,7 +71,10 @@ def doctor_table(checks: list[Check]) -> Any:
 def _software() -> list[Check]:
     from tunesmith import __version__
 
-    found = [Check("tunesmith", "ok", __version__), Check("python", "ok", f"{platform.python_version()} ({sys.prefix})")]
+    found = [
+        Check("tunesmith", "ok", __version__),
+        Check("python", "ok", f"{platform.python_version()} ({sys.prefix})"),
+    ]
     return found + [_package(requirement, "") for requirement in _requirements("")]
 
 
@@ -79,7 +85,11 @@ def _extras() -> list[Check]:
 
 def _extra_names() -> list[str]:
     try:
-        return [name for name in importlib.metadata.metadata("tunesmith").get_all("Provides-Extra") or [] if name not in ("test", "dev")]
+        return [
+            name
+            for name in importlib.metadata.metadata("tunesmith").get_all("Provides-Extra") or []
+            if name not in ("test", "dev")
+        ]
     except importlib.metadata.PackageNotFoundError:
         return []
 
@@ -93,7 +103,11 @@ def _requirements(extra: str) -> list[Any]:
     except importlib.metadata.PackageNotFoundError:
         return []
     without = [item for item in asked if item.marker is None or item.marker.evaluate({"extra": ""})]
-    return without if not extra else [item for item in asked if item not in without and item.marker.evaluate({"extra": extra})]
+    return (
+        without
+        if not extra
+        else [item for item in asked if item not in without and item.marker.evaluate({"extra": extra})]
+    )
 
 
 def _package(requirement: Any, extra: str) -> Check:
@@ -140,7 +154,11 @@ def free_memory_bytes() -> int:
 def _gpu_names() -> list[str]:
     try:
         told = subprocess.run(
-            ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"], capture_output=True, text=True, timeout=10, check=True
+            ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
         )
     except (OSError, subprocess.SubprocessError):
         return []
@@ -157,6 +175,18 @@ def _torch_works() -> Check:
         layer(torch.ones(2, 8, device=device)).sum().backward()
         works = bool(torch.isfinite(layer.weight.grad).all())
     except Exception as error:  # whatever is wrong with an installation, a doctor reports it
-        return Check("torch works", "broken", f"{type(error).__name__}: {' '.join(str(error).split())[:100]}", "pip install --force-reinstall torch")
-    threads = f"{torch.get_num_threads()} threads" + ("" if "OMP_NUM_THREADS" not in os.environ else " (OMP_NUM_THREADS)")
-    return Check("torch works", "ok" if works else "broken", f"a step on {device}, {threads}", "" if works else "pip install --force-reinstall torch")
+        return Check(
+            "torch works",
+            "broken",
+            f"{type(error).__name__}: {' '.join(str(error).split())[:100]}",
+            "pip install --force-reinstall torch",
+        )
+    threads = f"{torch.get_num_threads()} threads" + (
+        "" if "OMP_NUM_THREADS" not in os.environ else " (OMP_NUM_THREADS)"
+    )
+    return Check(
+        "torch works",
+        "ok" if works else "broken",
+        f"a step on {device}, {threads}",
+        "" if works else "pip install --force-reinstall torch",
+    )

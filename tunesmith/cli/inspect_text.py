@@ -41,9 +41,13 @@ def _facts(found: dict[str, Any]) -> Table:
         table.add_row("dropped", Text(reasons(found["dropped"]), style="yellow"))
     if found["dropped_parts"]:
         table.add_row("parts dropped", Text(reasons(found["dropped_parts"]), style="yellow"))
-    table.add_row("records", f"{found['records']:,} with {found['num_messages']:,} messages: {reasons(found['roles']) or 'none'}")
+    table.add_row(
+        "records", f"{found['records']:,} with {found['num_messages']:,} messages: {reasons(found['roles']) or 'none'}"
+    )
     table.add_row("duplicates", f"{found['num_exact_duplicates']:,} exact")
-    table.add_row("answers", f"{found['num_empty_answers']:,} empty · {found['num_without_answer']:,} records without one")
+    table.add_row(
+        "answers", f"{found['num_empty_answers']:,} empty · {found['num_without_answer']:,} records without one"
+    )
     if found["would_be_dropped"]:
         table.add_row("basic cleaning", Text(f"would drop {reasons(found['would_be_dropped'])}", style="yellow"))
     if found["num_with_tools"]:
@@ -65,7 +69,9 @@ def _lengths(lengths: dict[str, Any]) -> Table:
         table.add_column(name, justify="right")
     for part, units in lengths.items():
         for unit, values in units.items():
-            cells = ["n/a"] * 4 if values is None else [f"{values[key]:,.0f}" for key in ("min", "median", "p95", "max")]
+            cells = (
+                ["n/a"] * 4 if values is None else [f"{values[key]:,.0f}" for key in ("min", "median", "p95", "max")]
+            )
             table.add_row(f"{part}, {unit}", *cells)
     return table
 
@@ -74,7 +80,9 @@ def _first_dropped(found: dict[str, Any]) -> list[Text]:
     """The first rows that were lost, where they stand and why."""
     lines = [Text(f"note: {notice}", style="cyan") for notice in found["notices"]]
     for drop in found["first_dropped"]:
-        lines.append(Text(f"{drop['source']}: ", style="yellow").append(f"{drop['detail'] or drop['reason']}", style=""))
+        lines.append(
+            Text(f"{drop['source']}: ", style="yellow").append(f"{drop['detail'] or drop['reason']}", style="")
+        )
     return lines
 
 
@@ -83,7 +91,11 @@ def _print_row(console: Console, row: dict[str, Any]) -> None:
     task = f" · {row['task']}" if row["task"] else ""
     console.rule(Text(f"{row['source']}{task}", style="dim"), align="left", style="dim", characters="─")
     for message in row["messages"]:
-        content = message["content"] or (f"calls {', '.join(call.get('name', '?') for call in message['tool_calls'])}" if "tool_calls" in message else "")
+        content = message["content"] or (
+            f"calls {', '.join(call.get('name', '?') for call in message['tool_calls'])}"
+            if "tool_calls" in message
+            else ""
+        )
         _print_message(console, message["role"], content)
 
 
@@ -93,7 +105,13 @@ def _print_message(console: Console, role: str, content: str) -> None:
     for index, line in enumerate(lines[:NUM_LINES_PER_MESSAGE]):
         more = index == NUM_LINES_PER_MESSAGE - 1 and len(lines) > NUM_LINES_PER_MESSAGE
         told = _fit(f"{line} …" if more else line, width)
-        console.print(Text(f"{role if index == 0 else '':<10} ", style="dim"), Text(told, overflow="crop", no_wrap=True), sep="", overflow="crop", no_wrap=True)
+        console.print(
+            Text(f"{role if index == 0 else '':<10} ", style="dim"),
+            Text(told, overflow="crop", no_wrap=True),
+            sep="",
+            overflow="crop",
+            no_wrap=True,
+        )
 
 
 def _fit(text: str, width: int) -> str:
@@ -110,9 +128,13 @@ def _judgement(path: str, found: dict[str, Any]) -> Text:
     answered = found["records"] - found["num_without_answer"] - found["would_be_dropped"].get("empty_answer", 0)
     lost = sum(found["dropped"].values())
     if not answered:
-        return Text("No record has an answer: good for being tested on by hand or by a judge, not for training.", style="yellow")
+        return Text(
+            "No record has an answer: good for being tested on by hand or by a judge, not for training.", style="yellow"
+        )
     careful = f" {lost:,} of {found['rows_in']:,} rows are lost; see above where and why." if lost else ""
-    return Text(f"Can be trained on: {answered:,} of {found['records']:,} records have an answer.{careful}\nNext: tunesmith init --data {path}")
+    return Text(
+        f"Can be trained on: {answered:,} of {found['records']:,} records have an answer.{careful}\nNext: tunesmith init --data {path}"
+    )
 
 
 def _size(found: dict[str, Any]) -> str:

@@ -58,7 +58,11 @@ def _usage(error: BaseException, words: Sequence[str]) -> str:
 
 
 def _is_torch_out_of_memory(error: BaseException) -> bool:
-    return type(error).__name__ == "OutOfMemoryError" or isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+    return (
+        type(error).__name__ == "OutOfMemoryError"
+        or isinstance(error, RuntimeError)
+        and "can't allocate memory" in str(error)
+    )
 
 
 def _system(error: OSError) -> tuple[str, int]:

@@ -6,7 +6,20 @@ from typing import Annotated
 
 import typer
 
-ORDER = ("init", "data", "inspect", "preview", "run", "train", "report", "evaluate", "chat", "runs", "doctor", "version")
+ORDER = (
+    "init",
+    "data",
+    "inspect",
+    "preview",
+    "run",
+    "train",
+    "report",
+    "evaluate",
+    "chat",
+    "runs",
+    "doctor",
+    "version",
+)
 
 
 class PlainHelp:

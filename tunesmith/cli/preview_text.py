@@ -22,12 +22,16 @@ def print_preview(shown: dict[str, Any], tokenizer: PreTrainedTokenizerBase) -> 
     for row in shown["rows"]:
         _print_row(console, row, split_text(row["input_ids"], row["supervised"], tokenizer))
     if shown["rows"]:
-        console.print(Text(f"{OPEN}learned{CLOSE}", style="bold green") + Text(" · everything else is only read\n", style="dim"))
+        console.print(
+            Text(f"{OPEN}learned{CLOSE}", style="bold green") + Text(" · everything else is only read\n", style="dim")
+        )
     console.print(ledger_table(shown))
     console.print(judgement(shown), soft_wrap=True, markup=False)
 
 
-def split_text(input_ids: list[int], supervised: list[bool], tokenizer: PreTrainedTokenizerBase) -> list[tuple[str, bool]]:
+def split_text(
+    input_ids: list[int], supervised: list[bool], tokenizer: PreTrainedTokenizerBase
+) -> list[tuple[str, bool]]:
     """The text of each run of learned or not learned tokens: what the ids say, not what they were made from.
 
     Always decoded from the start: some tokenizers lose the space before a text that is decoded alone.
@@ -44,7 +48,12 @@ def split_text(input_ids: list[int], supervised: list[bool], tokenizer: PreTrain
 def _print_row(console: Console, row: dict[str, Any], segments: list[tuple[str, bool]]) -> None:
     num_tokens, num_supervised = len(row["input_ids"]), sum(row["supervised"])
     cut = " · truncated" if row["truncated"] else ""
-    console.rule(f"{row['id']} · {num_tokens:,} tokens, {num_supervised:,} learned{cut}", align="left", style="dim", characters="─")
+    console.rule(
+        f"{row['id']} · {num_tokens:,} tokens, {num_supervised:,} learned{cut}",
+        align="left",
+        style="dim",
+        characters="─",
+    )
     console.print(marked_text(segments), soft_wrap=True)
     console.print()
 
@@ -84,7 +93,9 @@ def judgement(shown: dict[str, Any]) -> str:
     seen = shown["num_records"] + shown["num_dropped"]
     lost = shown["num_dropped"] / seen if seen else 0.0
     if lost > 0.1:
-        return f"Careful: {percent(lost)} of the records are dropped ({reasons(shown.get('dropped', {})) or 'see above'})."
+        return (
+            f"Careful: {percent(lost)} of the records are dropped ({reasons(shown.get('dropped', {})) or 'see above'})."
+        )
     if shown.get("num_answers_cut"):
         return f"Careful: {shown['num_answers_cut']:,} answers are cut off. Raise train.max_length, or say `over_length: drop`."
     return f"Ready: {percent(_share(shown))} of the tokens are learned, and the answers end with the stop token."

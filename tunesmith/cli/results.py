@@ -24,29 +24,54 @@ def report(
     from tunesmith.report import write_report
 
     html, markdown = write_report(run)
-    print_json({"report": str(html), "markdown": str(markdown)}) if json else print(f"Report: {html}\n        {markdown}")
+    print_json({"report": str(html), "markdown": str(markdown)}) if json else print(
+        f"Report: {html}\n        {markdown}"
+    )
 
 
 def evaluate(
-    model: Annotated[str | None, argument("MODEL|RUN", help="A model folder, a run, a hub id or openai:MODEL@URL.")] = None,
-    tasks: Annotated[list[Path] | None, value("--tasks", metavar="FILE", help="Questions with answers. May be repeated.")] = None,
-    output: Annotated[Path | None, value("--output", "-o", metavar="DIR", help="Where the answers and scores go.")] = None,
-    predictions: Annotated[Path | None, value("--predictions", metavar="FILE", help="Score these answers instead of asking a model.")] = None,
-    max_samples: Annotated[int | None, typer.Option("--max-samples", min=1, metavar="N", help="At most so many samples per task.", show_default=False)] = None,
-    num_shots: Annotated[int, typer.Option("--num-shots", min=0, metavar="K", help="Worked examples before each question.")] = 0,
+    model: Annotated[
+        str | None, argument("MODEL|RUN", help="A model folder, a run, a hub id or openai:MODEL@URL.")
+    ] = None,
+    tasks: Annotated[
+        list[Path] | None, value("--tasks", metavar="FILE", help="Questions with answers. May be repeated.")
+    ] = None,
+    output: Annotated[
+        Path | None, value("--output", "-o", metavar="DIR", help="Where the answers and scores go.")
+    ] = None,
+    predictions: Annotated[
+        Path | None, value("--predictions", metavar="FILE", help="Score these answers instead of asking a model.")
+    ] = None,
+    max_samples: Annotated[
+        int | None,
+        typer.Option("--max-samples", min=1, metavar="N", help="At most so many samples per task.", show_default=False),
+    ] = None,
+    num_shots: Annotated[
+        int, typer.Option("--num-shots", min=0, metavar="K", help="Worked examples before each question.")
+    ] = 0,
     json: Json = False,
 ) -> None:
     """Score a model, a run or given answers on your own questions."""
     if (model is None) == (predictions is None):
-        raise UsageError("Give either a model (or run) to ask, or --predictions FILE with answers to score. See: tunesmith evaluate --help")
+        raise UsageError(
+            "Give either a model (or run) to ask, or --predictions FILE with answers to score. See: tunesmith evaluate --help"
+        )
     if not tasks or output is None:
         missing = "--tasks FILE" if not tasks else "--output DIR"
-        raise UsageError(f"{missing} is missing. For example: tunesmith evaluate {model or 'MODEL'} --tasks questions.jsonl --output scores")
+        raise UsageError(
+            f"{missing} is missing. For example: tunesmith evaluate {model or 'MODEL'} --tasks questions.jsonl --output scores"
+        )
     from tunesmith.workflows.evaluate import evaluate_model
 
     with results_only():
         summary = evaluate_model(
-            model, tasks=tasks, output_dir=output, predictions=predictions, max_samples=max_samples, num_shots=num_shots, console=make_progress()
+            model,
+            tasks=tasks,
+            output_dir=output,
+            predictions=predictions,
+            max_samples=max_samples,
+            num_shots=num_shots,
+            console=make_progress(),
         )
     if json:
         print_json(summary)
@@ -89,7 +114,9 @@ def score_table(summary: dict[str, Any]) -> Any:
             table.add_row(*first, metric, *(score_text(scores.get(system), metric) for system in systems))
     if len(summary["tasks"]) > 1:
         for metric, scores in summary.get("overall", {}).items():
-            table.add_row("overall", "", metric, *(score_text(scores.get(system), metric) for system in systems), style="bold")
+            table.add_row(
+                "overall", "", metric, *(score_text(scores.get(system), metric) for system in systems), style="bold"
+            )
     return table
 
 
@@ -114,7 +141,11 @@ def runs_table(found: list, folder: Path) -> Any:
     colors = {"better": "green", "worse": "red", "running": "cyan", "trained": "cyan", "interrupted": "yellow"}
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for name in ("run", "state", "model", "method", "metric", "base → tuned", "verdict", "steps", "time"):
-        table.add_column(name, justify="right" if name in ("steps", "time") else "left", no_wrap=name in ("state", "method", "steps", "time"))
+        table.add_column(
+            name,
+            justify="right" if name in ("steps", "time") else "left",
+            no_wrap=name in ("state", "method", "steps", "time"),
+        )
     for run in found:
         name = run.path.name if run.path.parent == folder else str(run.path.relative_to(folder))
         name = run.path.resolve().name if name == "." else name

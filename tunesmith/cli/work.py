@@ -14,17 +14,31 @@ from tunesmith.cli.options import Json, argument, flag, value
 from tunesmith.errors import UsageError
 
 RecipePath = Annotated[Path, argument("RECIPE", help="A recipe (YAML), or a run folder to take its recipe from.")]
-OutputDir = Annotated[Path | None, value("--output-dir", "-o", metavar="DIR", help="The run folder. By default runs/ and the recipe's name.")]
-Overrides = Annotated[list[str] | None, value("--set", metavar="KEY=VALUE", help="Change a field, e.g. --set train.max_steps=20. May be repeated.")]
+OutputDir = Annotated[
+    Path | None,
+    value("--output-dir", "-o", metavar="DIR", help="The run folder. By default runs/ and the recipe's name."),
+]
+Overrides = Annotated[
+    list[str] | None,
+    value("--set", metavar="KEY=VALUE", help="Change a field, e.g. --set train.max_steps=20. May be repeated."),
+]
 Resume = Annotated[bool, flag("--resume", help="Go on with the run in the folder; begin where none is there.")]
-Overwrite = Annotated[bool, flag("--overwrite", help="Delete what an earlier run wrote into the folder, and begin anew.")]
+Overwrite = Annotated[
+    bool, flag("--overwrite", help="Delete what an earlier run wrote into the folder, and begin anew.")
+]
 DryRun = Annotated[bool, flag("--dry-run", help="Load model and data, take one step in memory, write nothing.")]
 
 
 def init(
-    path: Annotated[Path, typer.Argument(metavar="RECIPE", help="Where to write it; - prints it.")] = Path("recipe.yaml"),
-    model: Annotated[str, value("--model", metavar="MODEL", help="Fill in the model: a folder, a run or a hub id.")] = "",
-    data: Annotated[list[str] | None, value("--data", metavar="PATH", help="Fill in a source. May be repeated.")] = None,
+    path: Annotated[Path, typer.Argument(metavar="RECIPE", help="Where to write it; - prints it.")] = Path(
+        "recipe.yaml"
+    ),
+    model: Annotated[
+        str, value("--model", metavar="MODEL", help="Fill in the model: a folder, a run or a hub id.")
+    ] = "",
+    data: Annotated[
+        list[str] | None, value("--data", metavar="PATH", help="Fill in a source. May be repeated.")
+    ] = None,
 ) -> None:
     """Write a commented recipe with every field to start from."""
     from tunesmith.files import write_text
@@ -102,7 +116,14 @@ def _work(recipe, output_dir, overrides, resume, overwrite, dry_run, as_json, *,
     command = shlex.join(["tunesmith", *sys.argv[1:]])
     with results_only():
         summary = run_recipe(
-            loaded, folder, resume=resume, overwrite=overwrite, dry_run=dry_run, console=console, until=until, command=command
+            loaded,
+            folder,
+            resume=resume,
+            overwrite=overwrite,
+            dry_run=dry_run,
+            console=console,
+            until=until,
+            command=command,
         )
     print_json(summary) if as_json else _print_summary(summary, recipe, folder, dry_run, until)
 
@@ -126,7 +147,9 @@ def _print_summary(summary: dict[str, Any], recipe: Path, folder: Path, dry_run:
     if summary.get("verdict"):
         print(summary["verdict"])
     if dry_run:
-        print(f"Ready: model and data are loaded, and one step works. Nothing was written.\nNext: tunesmith run {shlex.quote(str(recipe))}")
+        print(
+            f"Ready: model and data are loaded, and one step works. Nothing was written.\nNext: tunesmith run {shlex.quote(str(recipe))}"
+        )
     elif until == "train":
         print(f"Model:  {run_dir}/model\nNext:   tunesmith chat {run_dir}")
     else:

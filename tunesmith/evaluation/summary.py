@@ -14,7 +14,7 @@ and a seed.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -45,7 +45,7 @@ def summarize(
     eval_dir: str | Path,
     *,
     systems: Sequence[str] | None = None,
-    tasks: Sequence[str] | None = None,
+    tasks: Collection[str] | None = None,
     seed: int = 0,
     num_resamples: int = stats.NUM_RESAMPLES,
 ) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def _systems_in(eval_dir: Path) -> list[str]:
     return sorted(names, key=lambda name: (name != BASE, name != TUNED, name in BASELINES, name))
 
 
-def _read_answers(folder: Path, tasks: Sequence[str] | None) -> dict[str, list[Row]]:
+def _read_answers(folder: Path, tasks: Collection[str] | None) -> dict[str, list[Row]]:
     """The lines of a system, by task."""
     rows: dict[str, list[Row]] = {}
     for path in sorted(folder.glob("*.jsonl")):

@@ -126,13 +126,27 @@ class LocalModel:
         room = self._room(prompts[0], sampling)
         if room < 1:
             return [Completion("", "prompt_too_long", len(prompt)) for prompt in prompts]
-        input_ids, attention_mask = _left_padded(prompts, self.loaded.pad_token_id)
+        input_ids, attention_mask = self._padded(prompts)
         outputs = self._generate(input_ids, attention_mask, sampling, room)
         start = input_ids.shape[1] if self.loaded.kind == "causal" else 1
         return [
             self._completion(ids, len(prompt), sampling)
             for prompt, ids in zip(prompts, outputs[:, start:].tolist(), strict=True)
         ]
+
+    def _padded(self, prompts: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+        """(batch, longest) ids, and the mask that says which are padding.
+
+        A decoder continues its prompt, so padding stands in front; an encoder's positions count from the first column.
+        """
+        longest, pad = max(len(prompt) for prompt in prompts), self.loaded.pad_token_id
+        ids, mask = [], []
+        for prompt in prompts:
+            padding = longest - len(prompt)
+            before, after = (padding, 0) if self.loaded.kind == "causal" else (0, padding)
+            ids.append([pad] * before + list(prompt) + [pad] * after)
+            mask.append([0] * before + [1] * len(prompt) + [0] * after)
+        return torch.tensor(ids), torch.tensor(mask)
 
     def _generate(self, input_ids, attention_mask, sampling: Sampling, max_new_tokens: int, streamer=None) -> torch.Tensor:
         model, stops = self.loaded.model, StoppingCriteriaList()
@@ -172,7 +186,7 @@ class LocalModel:
 
     def _into(self, streamer: TextIteratorStreamer, prompt: list[int], sampling: Sampling, failures: list) -> None:
         try:
-            input_ids, attention_mask = _left_padded([prompt], self.loaded.pad_token_id)
+            input_ids, attention_mask = self._padded([prompt])
             self._generate(input_ids, attention_mask, sampling, self._room(prompt, sampling), streamer)
         except Exception as error:  # noqa: BLE001 - told in the caller's thread
             failures.append(error)
@@ -199,14 +213,6 @@ def stop_token_ids(loaded: LoadedModel, template: ChatTemplate) -> list[int]:
     ids = [tokenizer.convert_tokens_to_ids(token) for token in template.stop_tokens]
     own = config.eos_token_id if isinstance(config.eos_token_id, list) else [config.eos_token_id]
     return list(dict.fromkeys(token for token in (*ids, tokenizer.eos_token_id, *own) if token is not None))
-
-
-def _left_padded(prompts: Sequence[Sequence[int]], pad_token_id: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """(batch, longest) ids with padding on the left, and the mask that says which it is."""
-    longest = max(len(prompt) for prompt in prompts)
-    ids = [[pad_token_id] * (longest - len(prompt)) + list(prompt) for prompt in prompts]
-    mask = [[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts]
-    return torch.tensor(ids), torch.tensor(mask)
 
 
 def _until_stop(pieces: Iterator[str], stop: Sequence[str]) -> Iterator[str]:

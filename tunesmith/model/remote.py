@@ -47,7 +47,9 @@ class RemoteModel:
         headers = {"Authorization": f"Bearer {key.strip()}"} if key.strip() else {}
         self._has_key = bool(headers)
         self._limit_name = "max_tokens"
-        self._given_up = threading.Event()  # wakes the threads that wait to ask again when another request has failed for good
+        self._given_up = (
+            threading.Event()
+        )  # wakes the threads that wait to ask again when another request has failed for good
         self._client = httpx.Client(headers=headers, timeout=httpx.Timeout(timeout_s, connect=min(timeout_s, 10.0)))
 
     @classmethod
@@ -56,7 +58,9 @@ class RemoteModel:
         kind, _, rest = target.partition(":")
         model, at, url = rest.rpartition("@") if "@http" in rest else (rest, "", OPENAI_URL)
         if kind != "openai" or not model or "@" in model:
-            raise UsageError(f"{target}: write it as openai:MODEL@URL, for example openai:llama3@http://localhost:8000/v1.")
+            raise UsageError(
+                f"{target}: write it as openai:MODEL@URL, for example openai:llama3@http://localhost:8000/v1."
+            )
         return cls(model, url)
 
     @property
@@ -86,7 +90,9 @@ class RemoteModel:
             self._given_up.set()
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def stream(self, messages: Conversation, sampling: Sampling = Sampling(), *, tools: Sequence[Mapping] = ()) -> Iterator[str]:
+    def stream(
+        self, messages: Conversation, sampling: Sampling = Sampling(), *, tools: Sequence[Mapping] = ()
+    ) -> Iterator[str]:
         """The answer in pieces, as they come."""
         self._given_up.clear()
         response = self._request(self._body(messages, tools, sampling) | {"stream": True}, stream=True)
@@ -109,7 +115,9 @@ class RemoteModel:
         try:
             return _completion(response.json(), sampling)
         except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
-            raise ModelError(f"{self.name}: the answer is no chat completion. Is the URL an OpenAI-compatible API (…/v1)?") from error
+            raise ModelError(
+                f"{self.name}: the answer is no chat completion. Is the URL an OpenAI-compatible API (…/v1)?"
+            ) from error
 
     def _body(self, messages: Conversation, tools: Sequence[Mapping], sampling: Sampling) -> dict[str, Any]:
         body: dict[str, Any] = {
@@ -123,7 +131,9 @@ class RemoteModel:
         if sampling.stop:
             body["stop"] = list(sampling.stop[:MAX_STOP])
         if tools:
-            body["tools"] = [tool if "function" in tool else {"type": "function", "function": dict(tool)} for tool in tools]
+            body["tools"] = [
+                tool if "function" in tool else {"type": "function", "function": dict(tool)} for tool in tools
+            ]
         return body
 
     def _request(self, body: dict[str, Any], *, stream: bool = False) -> httpx.Response:
@@ -131,9 +141,13 @@ class RemoteModel:
         for attempt in range(self.max_retries + 1):
             last = attempt == self.max_retries
             try:
-                response = self._client.send(self._client.build_request("POST", f"{self.url}/chat/completions", json=body), stream=stream)
+                response = self._client.send(
+                    self._client.build_request("POST", f"{self.url}/chat/completions", json=body), stream=stream
+                )
             except (httpx.TransportError, httpx.InvalidURL) as error:
-                if last or not isinstance(error, (httpx.NetworkError, httpx.TimeoutException, httpx.RemoteProtocolError)):
+                if last or not isinstance(
+                    error, (httpx.NetworkError, httpx.TimeoutException, httpx.RemoteProtocolError)
+                ):
                     raise ModelError(f"{self.name}: {_transport_words(error)}") from error
                 self._pause(attempt, None)
                 continue
@@ -226,7 +240,9 @@ def _pieces(response: httpx.Response, name: str) -> Iterator[str]:
         try:
             yield _completion(response.json(), Sampling()).text
         except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
-            raise ModelError(f"{name}: the answer is no chat completion. Is the URL an OpenAI-compatible API (…/v1)?") from error
+            raise ModelError(
+                f"{name}: the answer is no chat completion. Is the URL an OpenAI-compatible API (…/v1)?"
+            ) from error
         return
     for line in response.iter_lines():
         data = line.removeprefix("data:").strip() if line.startswith("data:") else ""
@@ -243,7 +259,9 @@ def _delta(data: str, name: str) -> Iterator[str]:
             raise ModelError(f"{name}: {_shortened(event['error'].get('message', 'error'))}")
         text = event["choices"][0].get("delta", {}).get("content") if event.get("choices") else None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(f"{name}: the stream is no chat completion. Is the URL an OpenAI-compatible API (…/v1)?") from error
+        raise ModelError(
+            f"{name}: the stream is no chat completion. Is the URL an OpenAI-compatible API (…/v1)?"
+        ) from error
     if text:
         yield text
 

@@ -1,4 +1,4 @@
-"""Run folder → report.html and report.md: a pure function of the files in the folder. Loads no model, reaches no network."""
+"""Run folder → report.html and report.md: a pure function of its files. Loads no model, needs no network."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tunesmith.report.render import render_html, render_markdown
 def write_report(run_dir: Path | str) -> tuple[Path, Path]:
     """Write ``report.html`` and ``report.md`` into a run folder and return their paths.
 
-    Whatever the run has not written (no evaluation yet, killed while training, no validation split) is said to be missing; equal
-    folders give equal bytes.
+    Whatever the run has not written (no evaluation yet, killed while training, no validation split) is said to be
+    missing; equal folders give equal bytes.
 
     Raises:
         DataError: the folder does not exist, was not written by a run, or holds a damaged file.

@@ -20,7 +20,7 @@ STILL_FALLING = 0.01
 
 @dataclass(frozen=True)
 class Sentence:
-    """Words around values: ``{0}`` in the text, which is ours, stands for the first of the (format, value) parts, which are not."""
+    """Our words around others' values: ``{0}`` in the text stands for the first of the (format, value) parts."""
 
     text: str
     parts: tuple[tuple[str, Figure | str], ...] = ()
@@ -47,20 +47,28 @@ def _exceeds(figure: Figure, limit: float) -> bool:
 def _go_on_after_a_stop(facts: Facts) -> Advice | None:
     if facts.state != "interrupted":
         return None
-    why = Sentence("Training stopped before it was done; the last step written down is {0}.", (("count", facts.last_step),))
+    why = Sentence(
+        "Training stopped before it was done; the last step written down is {0}.", (("count", facts.last_step),)
+    )
     return Advice("Finish the training", why, f"tunesmith train RECIPE --output-dir {facts.place} --resume")
 
 
 def _evaluate(facts: Facts) -> Advice | None:
     if facts.state != "trained" or facts.results is not None:
         return None
-    return Advice("Compare it with the base model", Sentence("The model is trained, but nothing says yet whether it got better."), f"tunesmith evaluate {facts.place}")
+    return Advice(
+        "Compare it with the base model",
+        Sentence("The model is trained, but nothing says yet whether it got better."),
+        f"tunesmith evaluate {facts.place}",
+    )
 
 
 def _train_the_stop_token(facts: Facts) -> Advice | None:
     if facts.ledger_of("train").at("stop_token_supervised").value is not False:
         return None
-    why = Sentence("The token that ends an answer is not among the tokens trained on, so the model does not learn when to stop.")
+    why = Sentence(
+        "The token that ends an answer is not among the tokens trained on, so the model does not learn when to stop."
+    )
     return Advice("Use a template whose end of turn is trained", why, "template.name: chatml")
 
 
@@ -68,7 +76,10 @@ def _recover_from_worse(facts: Facts) -> Advice | None:
     if facts.verdict != "worse":
         return None
     delta = facts.results.overall.comparison.at("delta")
-    why = Sentence("It differs by {0}. Read the losses above first: wrong format, wrong language and cut answers look different.", (("delta", delta),))
+    why = Sentence(
+        "It differs by {0}. Read the losses above first: wrong format, wrong language and cut answers look different.",
+        (("delta", delta),),
+    )
     return Advice("Find out why it got worse", why, "train.learning_rate: a third of it; train.num_train_epochs: 1")
 
 
@@ -80,9 +91,15 @@ def _beat_the_trivial_answers(facts: Facts) -> Advice | None:
     unbeaten = [name for name in names if overall.against[name].at("verdict").value != "better"]
     if not unbeaten:
         return None
-    parts = tuple(part for name in unbeaten for part in (("system", name), ("delta", overall.against[name].at("delta"))))
+    parts = tuple(
+        part for name in unbeaten for part in (("system", name), ("delta", overall.against[name].at("delta")))
+    )
     names_with_deltas = " and ".join(f"“{{{2 * k}}}” ({{{2 * k + 1}}})" for k in range(len(unbeaten)))
-    why = Sentence(f"Tuned is not shown to be better than {names_with_deltas}. That takes no model; until tuned beats it, a gain over base means little.", parts)
+    why = Sentence(
+        f"Tuned is not shown to be better than {names_with_deltas}. "
+        "That takes no model; until tuned beats it, a gain over base means little.",
+        parts,
+    )
     return Advice("Beat the trivial answers first", why, "a larger model, more data or more steps")
 
 
@@ -90,7 +107,11 @@ def _test_on_more(facts: Facts) -> Advice | None:
     if facts.verdict != "no difference":
         return None
     parts = (("count", facts.results.num_samples), ("score", facts.results.overall.smallest))
-    why = Sentence("With {0} samples, a true difference below {1} often goes unseen: “no difference” here means “cannot tell”, not “equal”.", parts)
+    why = Sentence(
+        "With {0} samples, a true difference below {1} often goes unseen: "
+        "“no difference” here means “cannot tell”, not “equal”.",
+        parts,
+    )
     return Advice("Test on more rows", why, "data.test_fraction: 0.2; evaluate.max_samples: null")
 
 
@@ -98,7 +119,9 @@ def _let_answers_end(facts: Facts) -> Advice | None:
     found = _answers(facts, "num_cut", MANY_CUT)
     if found is None:
         return None
-    why = Sentence("{0} of {1} answers were cut at the length limit, and a cut answer scores lower than it deserves.", found)
+    why = Sentence(
+        "{0} of {1} answers were cut at the length limit, and a cut answer scores lower than it deserves.", found
+    )
     limit = facts.run.recipe.at("evaluate", "max_new_tokens").value
     return Advice("Let answers end", why, f"evaluate.max_new_tokens: {2 * limit if is_number(limit) else 256}")
 
@@ -107,12 +130,15 @@ def _look_at_empty_answers(facts: Facts) -> Advice | None:
     found = _answers(facts, "num_empty", MANY_EMPTY)
     if found is None:
         return None
-    why = Sentence("{0} of {1} answers are empty. A preview shows whether prompt and end of turn look as the model knows them.", found)
+    why = Sentence(
+        "{0} of {1} answers are empty. A preview shows whether prompt and end of turn look as the model knows them.",
+        found,
+    )
     return Advice("Find out why answers are empty", why, "tunesmith preview RECIPE")
 
 
 def _answers(facts: Facts, name: str, limit: float) -> tuple | None:
-    """(how many, of how many) as parts of a sentence, where the share of such answers of the focus is at least the limit."""
+    """(how many, of how many) as parts of a sentence, where at least such a share of the answers is like that."""
     counts = facts.answers_of(facts.results.focus) if facts.results is not None else Figure(None, "eval/summary.json")
     part = share(counts.at(name), counts.at("n"))
     return (("count", counts.at(name)), ("count", counts.at("n"))) if part.known and part.value >= limit else None
@@ -125,7 +151,10 @@ def _make_room_for_long_records(facts: Facts) -> Advice | None:
     if not _exceeds(share(lost, ledger.at("num_records")), MANY_OVER_LENGTH):
         return None
     happened = "truncated" if lost is cut else "dropped"
-    why = Sentence(f"{{0}} of {{1}} training records are longer than the limit and were {happened}.", (("count", lost), ("count", ledger.at("num_records"))))
+    why = Sentence(
+        f"{{0}} of {{1}} training records are longer than the limit and were {happened}.",
+        (("count", lost), ("count", ledger.at("num_records"))),
+    )
     limit = facts.run.recipe.at("train", "max_length").value
     return Advice("Make room for long records", why, f"train.max_length: {2 * limit if is_number(limit) else 2048}")
 
@@ -134,7 +163,10 @@ def _look_at_drops(facts: Facts) -> Advice | None:
     dropped, rows_in = facts.num_rejected, facts.rows_in
     if not _exceeds(share(dropped, rows_in), MANY_DROPPED):
         return None
-    why = Sentence("{0} of {1} were left out. Every one is listed with its line and reason.", (("count", dropped), ("count", rows_in)))
+    why = Sentence(
+        "{0} of {1} were left out. Every one is listed with its line and reason.",
+        (("count", dropped), ("count", rows_in)),
+    )
     return Advice("Look at what was dropped", why, "data/dropped.jsonl")
 
 
@@ -146,7 +178,11 @@ def _stop_earlier(facts: Facts) -> Advice | None:
     if best is losses[-1] or losses[-1][1].value <= best[1].value * (1 + RISE_OF_VALIDATION):
         return None
     parts = (("number", best[1]), ("count", best[0]), ("number", losses[-1][1]))
-    why = Sentence("The validation loss was lowest ({0}) at step {1} and rose to {2}: after that the model learned its rows by heart.", parts)
+    why = Sentence(
+        "The validation loss was lowest ({0}) at step {1} and rose to {2}: "
+        "after that the model learned its rows by heart.",
+        parts,
+    )
     return Advice("Stop earlier", why, "train.early_stopping_patience: 2, or fewer train.num_train_epochs")
 
 
@@ -157,7 +193,10 @@ def _train_longer(facts: Facts) -> Advice | None:
     (_, before), (_, last) = losses[-2:]
     if last.value > before.value * (1 - STILL_FALLING) or last.value > min(loss.value for _, loss in losses):
         return None
-    why = Sentence("The loss was still falling at the end, from {0} to {1}, so there is more to learn from these rows.", (("number", before), ("number", last)))
+    why = Sentence(
+        "The loss was still falling at the end, from {0} to {1}, so there is more to learn from these rows.",
+        (("number", before), ("number", last)),
+    )
     return Advice("Train longer", why, "more train.num_train_epochs, or a higher train.learning_rate")
 
 
@@ -172,7 +211,11 @@ def _look_at_skipped_steps(facts: Facts) -> Advice | None:
 def _hold_out_a_validation_split(facts: Facts) -> Advice | None:
     if facts.state != "trained" or facts.validation_losses:
         return None
-    return Advice("Hold out a validation split", Sentence("Nothing shows when the model begins to learn its rows by heart."), "data.validation_fraction: 0.05")
+    return Advice(
+        "Hold out a validation split",
+        Sentence("Nothing shows when the model begins to learn its rows by heart."),
+        "data.validation_fraction: 0.05",
+    )
 
 
 def _compare_with_examples_in_the_prompt(facts: Facts) -> Advice | None:
@@ -181,27 +224,42 @@ def _compare_with_examples_in_the_prompt(facts: Facts) -> Advice | None:
     overall = facts.results.overall
     shots = [system for system in overall.against if system.startswith(f"{BASE}_")]
     if not shots:
-        why = Sentence("Base was asked without examples. A few worked examples in its prompt may bring it as far, without any training.")
+        why = Sentence(
+            "Base was asked without examples. "
+            "A few worked examples in its prompt may bring it as far, without any training."
+        )
         return Advice("Check that prompting alone does not do it", why, "evaluate.base_num_shots: [0, 3]")
     unbeaten = [system for system in shots if overall.against[system].at("verdict").value != "better"]
     if not unbeaten:
         return None
-    why = Sentence("Tuned is not shown to be better than {0} ({1}).", (("system", unbeaten[0]), ("delta", overall.against[unbeaten[0]].at("delta"))))
-    return Advice("Consider prompting instead of tuning", why, f"tunesmith chat {facts.run.recipe.at('model', 'name_or_path').value}")
+    why = Sentence(
+        "Tuned is not shown to be better than {0} ({1}).",
+        (("system", unbeaten[0]), ("delta", overall.against[unbeaten[0]].at("delta"))),
+    )
+    return Advice(
+        "Consider prompting instead of tuning",
+        why,
+        f"tunesmith chat {facts.run.recipe.at('model', 'name_or_path').value}",
+    )
 
 
 def _repeat_with_another_seed(facts: Facts) -> Advice | None:
     if facts.verdict not in ("better", "worse") or facts.results.focus != TUNED:
         return None
     seed = facts.run.recipe.at("train", "seed").value
-    why = Sentence("The interval covers the choice of test samples, not the luck of one training run. Three seeds tell how much a run varies.")
+    why = Sentence(
+        "The interval covers the choice of test samples, not the luck of one training run. "
+        "Three seeds tell how much a run varies."
+    )
     return Advice("Repeat with another seed", why, f"--set train.seed={seed + 1 if is_number(seed) else 1}")
 
 
 def _talk_to_it(facts: Facts) -> Advice | None:
     if facts.state != "trained":
         return None
-    return Advice("Talk to it", Sentence("Ten of your own questions show what no score does."), f"tunesmith chat {facts.place}")
+    return Advice(
+        "Talk to it", Sentence("Ten of your own questions show what no score does."), f"tunesmith chat {facts.place}"
+    )
 
 
 RULES: tuple[Callable[[Facts], Advice | None], ...] = (
@@ -223,4 +281,3 @@ RULES: tuple[Callable[[Facts], Advice | None], ...] = (
     _repeat_with_another_seed,
     _talk_to_it,
 )
-

@@ -1,4 +1,4 @@
-"""Charts as inline SVG. Horizontal positions are percentages, so a chart fills its box at any width and its text keeps its size."""
+"""Charts as inline SVG. Places across are percentages, so a chart fills its box and its text keeps its size."""
 
 from __future__ import annotations
 
@@ -76,10 +76,14 @@ def _round_step(step: float) -> float:
 def draw_scale(axis: Axis) -> Markup:
     """The tick labels that stand above a column of interval plots."""
     marks = [
-        Markup('<text x="{}%" y="12" text-anchor="{}">{}</text>').format(axis.percent(tick), _anchor(axis, tick), format_tick(tick, axis.high))
+        Markup('<text x="{}%" y="12" text-anchor="{}">{}</text>').format(
+            axis.percent(tick), _anchor(axis, tick), format_tick(tick, axis.high)
+        )
         for tick in axis.ticks
     ]
-    return Markup('<svg class="scale" width="100%" height="16" aria-hidden="true">{}</svg>').format(Markup("").join(marks))
+    return Markup('<svg class="scale" width="100%" height="16" aria-hidden="true">{}</svg>').format(
+        Markup("").join(marks)
+    )
 
 
 def _anchor(axis: Axis, tick: float) -> str:
@@ -89,8 +93,15 @@ def _anchor(axis: Axis, tick: float) -> str:
 def draw_intervals(axis: Axis, intervals: Sequence[Interval], label: str, *, row_height: int = 14) -> Markup:
     """One line per system: a dot at its value on a bar over its interval. Hovering tells the numbers."""
     height = row_height * max(1, len(intervals)) + 6
-    grid = [Markup('<line class="grid" x1="{0}%" x2="{0}%" y1="0" y2="{1}"/>').format(axis.percent(t), height) for t in axis.ticks]
-    marks = [_draw_interval(axis, item, 3 + row_height * k + row_height / 2) for k, item in enumerate(intervals) if is_number(item.value)]
+    grid = [
+        Markup('<line class="grid" x1="{0}%" x2="{0}%" y1="0" y2="{1}"/>').format(axis.percent(t), height)
+        for t in axis.ticks
+    ]
+    marks = [
+        _draw_interval(axis, item, 3 + row_height * k + row_height / 2)
+        for k, item in enumerate(intervals)
+        if is_number(item.value)
+    ]
     return Markup('<svg class="intervals" width="100%" height="{}" role="img" aria-label="{}">{}</svg>').format(
         height, visible(label), Markup("").join(grid + marks)
     )
@@ -101,7 +112,9 @@ def _draw_interval(axis: Axis, item: Interval, y: float) -> Markup:
     bar = Markup("")
     if is_number(item.low) and is_number(item.high):
         title += f" (95% interval {format_score(item.low)} to {format_score(item.high)})"
-        bar = Markup('<line class="bar" x1="{}%" x2="{}%" y1="{y}" y2="{y}"/>').format(axis.percent(item.low), axis.percent(item.high), y=y)
+        bar = Markup('<line class="bar" x1="{}%" x2="{}%" y1="{y}" y2="{y}"/>').format(
+            axis.percent(item.low), axis.percent(item.high), y=y
+        )
     return Markup('<g class="mark {}"><title>{}</title>{}<circle cx="{}%" cy="{}" r="4.5"/></g>').format(
         f"role-{item.role}", visible(title), bar, axis.percent(item.value), y
     )
@@ -117,7 +130,9 @@ def draw_strip(axis: Axis, dots: Sequence[tuple[str, float, str]], label: str, *
         piles[place] += 1
     floor = 11 * max(piles.values(), default=1) + 4
     circle = Markup('<circle class="{}" cx="{:g}%" cy="{}" r="4.5"><title>{}</title></circle>')
-    drawn = [circle.format(css_class, x, floor - 8 - 11 * height, visible(title)) for css_class, x, height, title in marks]
+    drawn = [
+        circle.format(css_class, x, floor - 8 - 11 * height, visible(title)) for css_class, x, height, title in marks
+    ]
     line = Markup('<line class="{0}" x1="{1}%" x2="{1}%" y1="0" y2="{2}"/>')
     grid = [line.format("zero" if tick == 0 else "grid", axis.percent(tick), floor) for tick in axis.ticks]
     return Markup('<svg class="strip" width="100%" height="{}" role="img" aria-label="{}">{}</svg>').format(
@@ -132,7 +147,9 @@ def draw_bar(parts: Sequence[tuple[str, float, str]], total: float, label: str) 
         width = 100 * size / total if total else 0.0
         drawn.append(_draw_part(css_class, start, width, title))
         start += width
-    return Markup('<svg class="bars" width="100%" height="18" role="img" aria-label="{}">{}</svg>').format(visible(label), Markup("").join(drawn))
+    return Markup('<svg class="bars" width="100%" height="18" role="img" aria-label="{}">{}</svg>').format(
+        visible(label), Markup("").join(drawn)
+    )
 
 
 def _draw_part(css_class: str, start: float, width: float, title: str) -> Markup:
@@ -141,8 +158,16 @@ def _draw_part(css_class: str, start: float, width: float, title: str) -> Markup
     )
 
 
-def draw_lines(series: Sequence[Series], label: str, *, height: int = 200, from_zero: bool = False, mark: tuple[float, str] | None = None) -> Markup:
-    """A line chart over training steps, or nothing where no series has a point. ``mark`` is a step to point out, and why.
+def draw_lines(
+    series: Sequence[Series],
+    label: str,
+    *,
+    height: int = 200,
+    from_zero: bool = False,
+    mark: tuple[float, str] | None = None,
+) -> Markup:
+    """A line chart over training steps, or nothing where no series has a point. ``mark`` is a step to point
+    out, and why.
 
     A series longer than `MAX_POINTS` keeps the lowest and highest point of each stretch, so that no spike is hidden.
     """
@@ -157,7 +182,14 @@ def draw_lines(series: Sequence[Series], label: str, *, height: int = 200, from_
     return Markup(
         '<div class="chart"><svg class="yaxis" width="56" height="{h}" aria-hidden="true">{y}</svg>'
         '<svg class="curve" width="100%" height="{h}" role="img" aria-label="{label}">{grid}{body}</svg>{x}</div>'
-    ).format(h=height, y=_draw_y_labels(place), label=visible(label), grid=_draw_grid(place), body=body, x=_draw_x_labels(across))
+    ).format(
+        h=height,
+        y=_draw_y_labels(place),
+        label=visible(label),
+        grid=_draw_grid(place),
+        body=body,
+        x=_draw_x_labels(across),
+    )
 
 
 @dataclass(frozen=True)
@@ -187,22 +219,31 @@ def _draw_y_labels(place: _Place) -> Markup:
 
 
 def _draw_x_labels(across: Axis) -> Markup:
-    return Markup('<p class="xaxis"><span>step {}</span><span>step {}</span></p>').format(format_count(across.low), format_count(across.high))
+    return Markup('<p class="xaxis"><span>step {}</span><span>step {}</span></p>').format(
+        format_count(across.low), format_count(across.high)
+    )
 
 
 def _draw_mark(place: _Place, mark: tuple[float, str] | None) -> Markup:
     if mark is None:
         return Markup("")
     step, title = mark
-    return Markup('<line class="best" x1="{0}%" x2="{0}%" y1="0" y2="100%"><title>{1}</title></line>').format(place.x(step), visible(title))
+    return Markup('<line class="best" x1="{0}%" x2="{0}%" y1="0" y2="100%"><title>{1}</title></line>').format(
+        place.x(step), visible(title)
+    )
 
 
 def _draw_series(place: _Place, series: Series) -> Markup:
     css_class = "series-" + "".join(c if c.isalnum() else "-" for c in series.name)
     points = " ".join(f"{place.x(step):g},{place.y(value):g}" for step, value in _thin(series.numbers))
     # The line lives in its own stretched coordinates, 100 wide; `non-scaling-stroke` keeps its width even.
-    line = Markup('<svg width="100%" height="{h}" viewBox="0 0 100 {h}" preserveAspectRatio="none"><polyline class="line" points="{p}"/></svg>')
-    return Markup('<g class="{}">{}{}</g>').format(css_class, line.format(h=place.height, p=points), _draw_dots(place, series))
+    line = Markup(
+        '<svg width="100%" height="{h}" viewBox="0 0 100 {h}" preserveAspectRatio="none">'
+        '<polyline class="line" points="{p}"/></svg>'
+    )
+    return Markup('<g class="{}">{}{}</g>').format(
+        css_class, line.format(h=place.height, p=points), _draw_dots(place, series)
+    )
 
 
 def _draw_dots(place: _Place, series: Series) -> Markup:
@@ -210,7 +251,10 @@ def _draw_dots(place: _Place, series: Series) -> Markup:
     dot = Markup('<circle class="{}" cx="{}%" cy="{}" r="{}"><title>{}</title></circle>')
     kind, radius = ("dot", 3.5) if series.dots else ("hover", 6)
     shown = series.points[::stride]
-    return Markup("").join(dot.format(kind, place.x(step.value), place.y(item.value), radius, _point_title(series, step, item)) for step, item in shown)
+    return Markup("").join(
+        dot.format(kind, place.x(step.value), place.y(item.value), radius, _point_title(series, step, item))
+        for step, item in shown
+    )
 
 
 def _point_title(series: Series, step: Figure, figure: Figure) -> str:
@@ -226,4 +270,3 @@ def _thin(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
         stretch = points[start : start + size]
         thinned += sorted({min(stretch, key=lambda p: p[1]), max(stretch, key=lambda p: p[1])})
     return thinned
-

@@ -135,17 +135,25 @@ class Facts:
 
     @cached_property
     def num_rejected(self) -> Figure:
-        """Rows and records left out because something was wrong with them: not those too long, and not those nobody asked for."""
+        """Rows and records left out for what they are: not those too long, and not those nobody asked for."""
         stages = [stage for stage in self.stages if stage.at("stage").value not in NOT_REJECTING]
         counts = [stage.at("num_dropped").value or 0 for stage in stages]
-        return Figure(sum(counts) if counts else None, f"data/funnel.json (sum of num_dropped, without {', '.join(NOT_REJECTING)})")
+        return Figure(
+            sum(counts) if counts else None,
+            f"data/funnel.json (sum of num_dropped, without {', '.join(NOT_REJECTING)})",
+        )
 
     @cached_property
     def drop_reasons(self) -> list[DropReason]:
-        """Every reason of every stage with its count, most frequent first within a stage; parts of rows after whole ones."""
+        """Every reason of every stage with its count, most frequent first within a stage; parts of rows last."""
         kinds = (("reasons", ""), ("part_reasons", " (parts of rows)"))
         return [
-            DropReason(f"{stage.at('stage').value}{words}", str(reason), count, self._places_of(stage.at("stage").value, reason))
+            DropReason(
+                f"{stage.at('stage').value}{words}",
+                str(reason),
+                count,
+                self._places_of(stage.at("stage").value, reason),
+            )
             for stage in self.stages
             for kind, words in kinds
             for reason, count in sorted(stage.at(kind).entries(), key=lambda entry: (-(entry[1].value or 0), entry[0]))
@@ -176,7 +184,9 @@ class Facts:
         """What a stage gave out, by split where it tells them, and what it dropped: parts of a bar."""
         splits = [(f"part-{name}", stage.at(name), name) for name in SPLITS if stage.at(name).known]
         parts = [*(splits or [("keep", stage.at("num_out"), "out")]), ("drop", stage.at("num_dropped"), "dropped")]
-        return [(css_class, count.value or 0, f"{format_count(count.value)} {name}") for css_class, count, name in parts]
+        return [
+            (css_class, count.value or 0, f"{format_count(count.value)} {name}") for css_class, count, name in parts
+        ]
 
     @property
     def funnel_scale(self) -> float:
@@ -189,12 +199,20 @@ class Facts:
     @cached_property
     def ledgers(self) -> list[tuple[str, Figure]]:
         """(split, ledger) of each split that has records."""
-        return [(split, self.ledger_of(split)) for split in ("train", "validation") if self.ledger_of(split).at("num_records").value]
+        return [
+            (split, self.ledger_of(split))
+            for split in ("train", "validation")
+            if self.ledger_of(split).at("num_records").value
+        ]
 
     @property
     def ledger_rows(self) -> list[tuple[str, str, str]]:
         """(title, key, format) of what the ledgers tell; what hardly ever happens only where it did."""
-        return [row for row in LEDGER_ROWS if row[1] not in SHOWN_IF_ANY or any(ledger.at(row[1]).value for _, ledger in self.ledgers)]
+        return [
+            row
+            for row in LEDGER_ROWS
+            if row[1] not in SHOWN_IF_ANY or any(ledger.at(row[1]).value for _, ledger in self.ledgers)
+        ]
 
     @cached_property
     def ledger_reasons(self) -> list[str]:
@@ -232,7 +250,11 @@ class Facts:
     def train_loss_quarters(self) -> list[Point]:
         """The mean training loss of each quarter of the run, for a run of at least 16 logged steps."""
         size = len(self.train_losses) // 4
-        quarters = [self.train_losses[-size * k : len(self.train_losses) - size * (k - 1)] for k in (4, 3, 2, 1)] if size >= 4 else []
+        quarters = (
+            [self.train_losses[-size * k : len(self.train_losses) - size * (k - 1)] for k in (4, 3, 2, 1)]
+            if size >= 4
+            else []
+        )
         origin = "metrics.jsonl (mean loss over a quarter of the steps)"
         return [(part[-1][0], Figure(fmean(loss.value for _, loss in part), origin)) for part in quarters]
 
@@ -240,13 +262,24 @@ class Facts:
     def best_mark(self) -> tuple[float, str] | None:
         """The step whose weights were best on the validation split."""
         best = self.run.training.at("best_step").value
-        return (best, f"step {format_count(best)}: lowest validation loss") if is_number(best) and self.validation_losses else None
+        return (
+            (best, f"step {format_count(best)}: lowest validation loss")
+            if is_number(best) and self.validation_losses
+            else None
+        )
 
     @property
     def loss_label(self) -> str:
         """The loss curves in a sentence, for screen readers."""
-        told = [(name, points) for name, points in (("training", self.train_losses), ("validation", self.validation_losses)) if points]
-        parts = [f"{name} loss from {format_number(points[0][1].value)} to {format_number(points[-1][1].value)}" for name, points in told]
+        told = [
+            (name, points)
+            for name, points in (("training", self.train_losses), ("validation", self.validation_losses))
+            if points
+        ]
+        parts = [
+            f"{name} loss from {format_number(points[0][1].value)} to {format_number(points[-1][1].value)}"
+            for name, points in told
+        ]
         return "Loss by step: " + ", ".join(parts)
 
     # ── evaluation ──
@@ -275,7 +308,10 @@ class Facts:
     @property
     def tasks_by_verdict(self) -> list[tuple[str, list[Result]]]:
         """The tasks in groups: worse, better, no difference, not compared; empty groups left out."""
-        groups = [(verdict, [task for task in self.results.tasks if task.verdict == verdict]) for verdict in ("worse", "better", "no difference", None)]
+        groups = [
+            (verdict, [task for task in self.results.tasks if task.verdict == verdict])
+            for verdict in ("worse", "better", "no difference", None)
+        ]
         return [(verdict or "not compared", tasks) for verdict, tasks in groups if tasks]
 
     @property
@@ -295,8 +331,15 @@ class Facts:
     @property
     def signatures(self) -> list[tuple[str, Figure]]:
         """How each family of metrics was computed; one line per way, where tasks differ."""
-        found = [(name, line) for task in self.run.summary.at("tasks").items() for name, line in task.at("signatures").entries()]
-        return sorted({(name, line.value): (name, line) for name, line in reversed(found)}.values(), key=lambda pair: (pair[0], str(pair[1].value)))
+        found = [
+            (name, line)
+            for task in self.run.summary.at("tasks").items()
+            for name, line in task.at("signatures").entries()
+        ]
+        return sorted(
+            {(name, line.value): (name, line) for name, line in reversed(found)}.values(),
+            key=lambda pair: (pair[0], str(pair[1].value)),
+        )
 
     def score_axis(self, results: list[Result], systems: list[str]) -> Axis:
         """One axis for the scores of some systems in some results."""
@@ -307,7 +350,10 @@ class Facts:
     def intervals(self, result: Result, systems: list[str]) -> list[Interval]:
         """The scores of some systems, for a plot."""
         known = [(system, result.scores[system]) for system in systems if system in result.scores]
-        return [Interval(self.role(system), system, *(score.at(end).value for end in ("value", "low", "high"))) for system, score in known]
+        return [
+            Interval(self.role(system), system, *(score.at(end).value for end in ("value", "low", "high")))
+            for system, score in known
+        ]
 
     def role(self, system: str) -> Role:
         """What a system is in this report, which decides its color."""
@@ -327,7 +373,9 @@ class Facts:
     @cached_property
     def files(self) -> list[FileNote]:
         """The files of this run the report was written from, in the order of the report."""
-        answers = [FileNote(f"eval/{system}/", f"every answer of {system}, with its scores") for system in self.run.systems]
+        answers = [
+            FileNote(f"eval/{system}/", f"every answer of {system}, with its scores") for system in self.run.systems
+        ]
         return [note for note in FILES if (self.run.path / note.path).is_file()] + answers
 
     @property

@@ -19,8 +19,8 @@ from tunesmith.files import read_json, read_rows
 class Figure:
     """A value and where it comes from: ``eval/summary.json#/overall/f1/tuned/value``, ``metrics.jsonl:12``.
 
-    The part after ``#`` is a JSON pointer (RFC 6901). A figure worked out from others names the file and says how in brackets:
-    ``data/funnel.json (sum of num_dropped)``. A value that is missing or not finite is None.
+    The part after ``#`` is a JSON pointer (RFC 6901). A figure worked out from others names the file and says how in
+    brackets: ``data/funnel.json (sum of num_dropped)``. A value that is missing or not finite is None.
     """
 
     value: Any
@@ -34,7 +34,9 @@ class Figure:
         """The value inside this one; an unknown figure where there is none."""
         found = self
         for key in keys:
-            found = Figure(_child(found.value, key), f"{found.origin}{'' if '#' in found.origin else '#'}/{_pointer(key)}")
+            found = Figure(
+                _child(found.value, key), f"{found.origin}{'' if '#' in found.origin else '#'}/{_pointer(key)}"
+            )
         return found
 
     def entries(self) -> list[tuple[str | int, Figure]]:
@@ -64,7 +66,7 @@ def _pointer(key: str | int) -> str:
 
 @dataclass(frozen=True)
 class RunFolder:
-    """A run folder as the report sees it. Whatever a run has not written (yet) is an unknown `Figure` or an empty list."""
+    """A run folder as the report sees it. What a run has not written (yet) is an unknown `Figure` or an empty list."""
 
     path: Path
     unreadable: list[str] = field(default_factory=list)
@@ -111,7 +113,7 @@ class RunFolder:
         return Figure(read(path) if path.is_file() else None, name)
 
     def rows(self, name: str) -> Iterator[Figure]:
-        """The lines of a JSONL file; a broken one (a killed run can leave half a line) is noted in ``unreadable`` and left out."""
+        """The lines of a JSONL file; a broken one (a killed run can leave half a line) goes to ``unreadable``."""
         path = self.path / name
         if not path.is_file():
             return
@@ -127,7 +129,9 @@ def _read_yaml(path: Path) -> Any:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         reason = str(error).splitlines()[0]
-        raise DataError(f"{path}: not readable as YAML ({reason}). Restore the recipe of the run, or remove the file.") from error
+        raise DataError(
+            f"{path}: not readable as YAML ({reason}). Restore the recipe of the run, or remove the file."
+        ) from error
 
 
 def open_run(run_dir: Path | str) -> RunFolder:
@@ -139,6 +143,11 @@ def open_run(run_dir: Path | str) -> RunFolder:
     path = Path(run_dir)
     if not path.is_dir():
         raise DataError(f"{path}: no such run folder. Give the folder that `tunesmith run` printed, such as runs/NAME.")
-    if not any((path / name).exists() for name in ("recipe.yaml", "metrics.jsonl", "training.json", "eval", "data/funnel.json")):
-        raise DataError(f"{path}: not a run folder: it has no recipe.yaml, metrics.jsonl, data/ or eval/. Give one that `tunesmith run` wrote.")
+    if not any(
+        (path / name).exists() for name in ("recipe.yaml", "metrics.jsonl", "training.json", "eval", "data/funnel.json")
+    ):
+        raise DataError(
+            f"{path}: not a run folder: it has no recipe.yaml, metrics.jsonl, data/ or eval/. "
+            "Give one that `tunesmith run` wrote."
+        )
     return RunFolder(path)

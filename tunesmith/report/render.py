@@ -58,13 +58,20 @@ FORMATS: dict[str, Callable[[Any], str]] = {
     "text": lambda value: NOT_AVAILABLE if value is None else str(value),
 }
 
+
 def render_html(facts: Facts) -> str:
     """The page: one file, inline style, charts and script; a policy that lets nothing be loaded."""
-    style, script = (files(__package__).joinpath(name).read_text(encoding="utf-8") for name in ("style.css", "table.js"))
+    style, script = (
+        files(__package__).joinpath(name).read_text(encoding="utf-8") for name in ("style.css", "table.js")
+    )
     environment = _environment("html.jinja", _figure_html, visible)
     environment.globals.update(charts=charts, fold=_fold, breakable=_breakable)
     return environment.get_template("html.jinja").render(
-        **_context(facts), style=Markup(style), script=Markup(script), style_hash=_hash(style), script_hash=_hash(script)
+        **_context(facts),
+        style=Markup(style),
+        script=Markup(script),
+        style_hash=_hash(style),
+        script_hash=_hash(script),
     )
 
 
@@ -76,11 +83,17 @@ def render_markdown(facts: Facts) -> str:
 
 
 def _context(facts: Facts) -> dict[str, Any]:
-    return {"facts": facts, "max_open_tasks": MAX_OPEN_TASKS, "verdict": tell_verdict(facts), "advice": advise(facts), "meanings": MEANINGS}
+    return {
+        "facts": facts,
+        "max_open_tasks": MAX_OPEN_TASKS,
+        "verdict": tell_verdict(facts),
+        "advice": advise(facts),
+        "meanings": MEANINGS,
+    }
 
 
 def _environment(template: str, figure: Callable, clean: Callable[[str], str]) -> Environment:
-    """A template engine in which every text that is not marked safe is cleaned, and every figure is written by a named format."""
+    """A template engine that cleans every text not marked safe, and writes every figure by a named format."""
 
     def finalize(value: Any) -> Any:
         if value is None:
@@ -109,7 +122,9 @@ def _figure_html(format_value: Callable[[Any], str], value: Any) -> Markup:
     if not value.known:
         return Markup('<span class="missing" title="not in {}">{}</span>').format(visible(value.origin), NOT_AVAILABLE)
     exact = visible(str(value.value))
-    return Markup('<data value="{0}" title="{0} · {1}">{2}</data>').format(exact, visible(value.origin), visible(format_value(value.value)))
+    return Markup('<data value="{0}" title="{0} · {1}">{2}</data>').format(
+        exact, visible(value.origin), visible(format_value(value.value))
+    )
 
 
 def _figure_text(format_value: Callable[[Any], str], value: Any) -> Markup:
@@ -134,7 +149,11 @@ def _fold(text: object) -> tuple[str, str, int]:
 
 def _cut(text: str) -> str:
     """The text as Markdown shows it, which cannot fold: the rest of a very long one is counted."""
-    return text if len(text) <= MARKDOWN_CUT_AFTER else f"{text[:MARKDOWN_CUT_AFTER]}… ({len(text) - MARKDOWN_CUT_AFTER:,} more characters)"
+    return (
+        text
+        if len(text) <= MARKDOWN_CUT_AFTER
+        else f"{text[:MARKDOWN_CUT_AFTER]}… ({len(text) - MARKDOWN_CUT_AFTER:,} more characters)"
+    )
 
 
 def _breakable(name: str) -> Markup:

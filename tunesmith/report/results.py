@@ -35,7 +35,8 @@ class Result:
 
     Attributes:
         scores: system → its ``{"value", "low", "high", "n"}``.
-        against: system → the comparison of the focus with it: ``delta`` is focus less system, ``verdict`` the focus's.
+        against: system → the comparison of the focus with it: ``delta`` is focus less system,
+            ``verdict`` the focus's.
         comparison: the one with the rival, all unknown where there is none.
         smallest: the smallest difference that would have been seen four times in five.
     """
@@ -87,10 +88,13 @@ def read_results(summary: Figure) -> Results | None:
         return None
     missing = [key for key in NEEDED if not summary.at(key).known]
     if missing or not summary.at("overall", summary.at("primary_metric").value).known:
-        raise DataError(f"{summary.origin}: no {(missing or ['overall score of the primary metric'])[0]} in it. Write it again with `tunesmith evaluate`.")
+        what = (missing or ["overall score of the primary metric"])[0]
+        raise DataError(f"{summary.origin}: no {what} in it. Write it again with `tunesmith evaluate`.")
     found = headline(summary.value)
     metric, focus, rival = found["metric"], found["b"], found["a"]
-    systems = sorted((system.value for system in summary.at("systems").items()), key=lambda name: _rank(name, focus, rival))
+    systems = sorted(
+        (system.value for system in summary.at("systems").items()), key=lambda name: _rank(name, focus, rival)
+    )
     against = _comparisons_of(summary, metric, focus)
 
     def result(task: str, place: Figure, scores: Figure) -> Result:
@@ -102,12 +106,18 @@ def read_results(summary: Figure) -> Results | None:
     overall = result(OVERALL, summary, summary.at("overall", metric))
     tasks = [result(task, place, place.at("metrics", metric)) for task, place in summary.at("tasks").entries()]
     num_samples = summary.at("overall", metric, focus, "n")
-    return Results(systems, metric, found["title"], focus, rival, num_samples, overall, [task for task in tasks if task.scores])
+    return Results(
+        systems, metric, found["title"], focus, rival, num_samples, overall, [task for task in tasks if task.scores]
+    )
 
 
 def _comparisons_of(summary: Figure, metric: str, focus: str) -> dict[tuple[str, str], Figure]:
     """(task, other system) → the comparison of the focus with it."""
-    rows = [row for row in summary.at("comparisons").items() if row.at("metric").value == metric and row.at("b").value == focus]
+    rows = [
+        row
+        for row in summary.at("comparisons").items()
+        if row.at("metric").value == metric and row.at("b").value == focus
+    ]
     return {(row.at("task").value, row.at("a").value): row for row in rows}
 
 
@@ -119,7 +129,7 @@ def _rank(system: str, focus: str, rival: str | None) -> tuple:
 
 @dataclass(frozen=True)
 class Example:
-    """One sample answered by the focus (``ours``) and its rival (``theirs``); ``delta`` is the difference of their scores."""
+    """One sample answered by the focus (``ours``) and its rival (``theirs``); ``delta`` is how far apart they are."""
 
     task: str
     ours: Figure
@@ -164,16 +174,27 @@ def read_examples(run: RunFolder, results: Results | None) -> Examples | None:
     if results is None or results.rival is None:
         return None
     theirs = {_sample_key(row): row for row in _answers(run, results.rival)}
-    pairs = [_pair(row, theirs.get(_sample_key(row)), sample_metric(results.metric)) for row in _answers(run, results.focus)]
+    pairs = [
+        _pair(row, theirs.get(_sample_key(row)), sample_metric(results.metric)) for row in _answers(run, results.focus)
+    ]
     found = [pair for pair in pairs if pair is not None]
     wins, losses, ties = (
         sorted((pair for pair in found if belongs(pair.delta)), key=lambda pair: -abs(pair.delta))
         for belongs in (lambda delta: delta > 0, lambda delta: delta < 0, lambda delta: delta == 0)
     )
     files = f"eval/{results.focus}/*.jsonl and eval/{results.rival}/*.jsonl"
-    counts = ((wins, "the first scores higher"), (losses, "the first scores lower"), (ties, "both score the same"), (found, "both answered"))
+    counts = (
+        (wins, "the first scores higher"),
+        (losses, "the first scores lower"),
+        (ties, "both score the same"),
+        (found, "both answered"),
+    )
     figures = [Figure(len(some), f"{files} (samples that {how})") for some, how in counts]
-    return Examples(*figures, _spread(wins, NUM_WINS), _spread(losses, NUM_LOSSES), _spread(ties, NUM_TIES)) if found else None
+    return (
+        Examples(*figures, _spread(wins, NUM_WINS), _spread(losses, NUM_LOSSES), _spread(ties, NUM_TIES))
+        if found
+        else None
+    )
 
 
 def _answers(run: RunFolder, system: str) -> list[Figure]:

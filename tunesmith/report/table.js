@@ -11,7 +11,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
       for (const other of heads) other.removeAttribute("aria-sort");
       head.setAttribute("aria-sort", down ? "descending" : "ascending");
       const key = (row) => row.cells[column].querySelector("data")?.value ?? row.cells[column].textContent.trim();
-      const rows = [...body.rows].filter((row) => !row.classList.contains("overall"));
+      const rows = [...body.rows];
       rows.sort((a, b) => (down ? -1 : 1) * key(a).localeCompare(key(b), undefined, { numeric: true }) || 0);
       const numbers = rows.map((row) => parseFloat(key(row)));
       if (numbers.every((n) => !Number.isNaN(n))) rows.sort((a, b) => (down ? -1 : 1) * (parseFloat(key(a)) - parseFloat(key(b))));

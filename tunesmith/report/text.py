@@ -8,15 +8,17 @@ import re
 NOT_AVAILABLE = "n/a"
 MINUS = "\u2212"
 
-# What changes how a page or a terminal behaves rather than what it says: control characters but tab and newline, line and
-# paragraph separators, bidirectional overrides and isolates (CVE-2021-42574), byte order mark, lone surrogates, tag characters.
+# What changes how a page or a terminal behaves rather than what it says: control characters but tab and newline, line
+# and paragraph separators, bidirectional overrides and isolates (CVE-2021-42574), byte order mark, surrogates, tags.
 # Zero-width joiners stay: Persian, Indic scripts and emoji need them.
-_INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff\U000e0000-\U000e007f]")
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff\U000e0000-\U000e007f]"
+)
 _MARKDOWN_SPECIAL = re.compile(r"[\\`*\[\]<>#|~&$]|(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])")
 
 
 def visible(text: str) -> str:
-    """The text with every control, override and surrogate spelled out as ``⟨U+202E⟩``; Windows line ends become newlines."""
+    """The text with every control, override and surrogate spelled out as ``⟨U+202E⟩``; CRLF becomes a newline."""
     return _INVISIBLE.sub(lambda match: f"⟨U+{ord(match[0]):04X}⟩", text.replace("\r\n", "\n"))
 
 
@@ -79,7 +81,7 @@ def format_delta(value: object) -> str:
 
 
 def format_tick(value: float, largest: float) -> str:
-    """A round number on an axis that ends at ``largest``: ``0.25``, ``1,500``, ``−2``; all as ``1.5e−4`` on an axis below 0.001."""
+    """A round number on an axis to ``largest``: ``0.25``, ``1,500``, ``−2``; ``1.5e−4`` where that is below 0.001."""
     tiny = 0 < abs(largest) < 0.001 and value != 0
     text = re.sub(r"\.?0*e-0*", "e-", f"{value:.2e}") if tiny else f"{value:,.6g}"
     return text.replace("-", MINUS)

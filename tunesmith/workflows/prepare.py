@@ -101,7 +101,9 @@ def make_examples(
 def _cannot_be_rendered(records: Sequence[Record], template: ChatTemplate) -> list[Drop]:
     results = render_all(records, template, per_turn=True)
     failed = [(record, result) for record, result in zip(records, results, strict=True) if isinstance(result, RowError)]
-    return [Drop(record.id, record.source, "render", error.reason, error.detail) for record, error in failed]
+    drops = [Drop(record.id, record.source, "render", error.reason, error.detail) for record, error in failed]
+    mute = [record for record in records if not record.prompt]
+    return drops + [Drop(r.id, r.source, "render", "no_prompt", "A text without a question cannot be asked.") for r in mute]
 
 
 def _without(prepared: Prepared, drops: dict[str, list[Drop]], made: dict[str, tuple]) -> Prepared:

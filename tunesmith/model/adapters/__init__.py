@@ -25,7 +25,12 @@ def attach(model: nn.Module, section: AdapterSection) -> nn.Module:
     """
     if isinstance(section, FullSection):
         return model.requires_grad_(True)
-    return get_peft_model(model, _lora_config(model, section), autocast_adapter_dtype=False)
+    config, names = _lora_config(model, section), _layer_names(model)
+    try:
+        return get_peft_model(model, config, autocast_adapter_dtype=False)
+    except ValueError as error:
+        text = " ".join(str(error).split()).removeprefix("[PEFT:PeftType.LORA] ")
+        raise ModelError(f"adapter.target_modules: {text} This model has: {', '.join(names)}.") from error
 
 
 def _lora_config(model: nn.Module, section: LoraSection) -> LoraConfig:
@@ -46,13 +51,19 @@ def _lora_config(model: nn.Module, section: LoraSection) -> LoraConfig:
 
 
 def _check_targets(model: nn.Module, targets: list[str]) -> None:
-    leaves = sorted({name.rsplit(".", 1)[-1] for name, module in model.named_modules() if not list(module.children())})
+    names = _layer_names(model)
     for target in targets:
         if not any(name == target or name.endswith(f".{target}") for name, _ in model.named_modules()):
             raise ModelError(
-                f"adapter.target_modules: no layer of this model is called `{target}`.{did_you_mean(target, leaves)} "
-                f"It has: {', '.join(name for name in leaves if not name.isdigit())}."
+                f"adapter.target_modules: no layer of this model is called `{target}`.{did_you_mean(target, names)} "
+                f"It has: {', '.join(names)}."
             )
+
+
+def _layer_names(model: nn.Module) -> list[str]:
+    """The last part of the name of every layer with weights of its own."""
+    with_weights = (name for name, module in model.named_modules() if list(module.parameters(recurse=False)))
+    return sorted({name.rsplit(".", 1)[-1] for name in with_weights} - {""})
 
 
 def base_of(folder: Path) -> str:
