@@ -274,7 +274,8 @@ def test_problems_of_the_required_sections(write, text, messages):
 def test_all_problems_are_told_at_once(write):
     told = problems(
         write(
-            "model: {}\ndata: {sources: x}\ntrain: {seed: x, maxsteps: 3, epochs: -1}\nadapter: {method: lora, rnak: 1}\nfoo: 1\n"
+            "model: {}\ndata: {sources: x}\ntrain: {seed: x, maxsteps: 3, epochs: -1}\n"
+            "adapter: {method: lora, rnak: 1}\nfoo: 1\n"
         )
     )
     assert [line.split(":")[0] for line in told] == [
@@ -290,10 +291,11 @@ def test_a_long_or_secret_looking_value_is_shortened(write):
 # ── names of other tools ────────────────────────────────────────────────────────────────────────────────────────────
 
 SAMPLE = {
-    "model.name_or_path": "m", "model.revision": "main", "data.sources": "d.jsonl", "data.validation_fraction": 0.2, "data.test_fraction": 0.2,
-    "template.name": "chatml", "template.num_shots": 2, "adapter.method": "lora", "adapter.r": 4, "adapter.lora_alpha": 5.0,
-    "adapter.lora_dropout": 0.5, "adapter.target_modules": "q_proj", "train.objective": "sft", "train.num_train_epochs": 3.0,
-    "train.max_steps": 9, "train.per_device_train_batch_size": 3, "train.gradient_accumulation_steps": 3, "train.max_length": 99,
+    "model.name_or_path": "m", "model.revision": "main", "data.sources": "d.jsonl", "data.validation_fraction": 0.2,
+    "data.test_fraction": 0.2, "template.name": "chatml", "template.num_shots": 2, "adapter.method": "lora",
+    "adapter.r": 4, "adapter.lora_alpha": 5.0, "adapter.lora_dropout": 0.5, "adapter.target_modules": "q_proj",
+    "train.objective": "sft", "train.num_train_epochs": 3.0, "train.max_steps": 9,
+    "train.per_device_train_batch_size": 3, "train.gradient_accumulation_steps": 3, "train.max_length": 99,
     "train.learning_rate": 0.1, "train.lr_scheduler_type": "linear", "train.max_grad_norm": 2.0, "train.seed": 9,
     "evaluate.batch_size": 3, "output_dir": "out",
 }  # fmt: skip
@@ -378,8 +380,10 @@ def test_flat_names_switches_and_one_word_sections(write, text, target, value):
 
 def test_a_whole_flat_recipe_of_another_tool_is_read(write):
     text = (
-        "base_model: gpt2\ndatasets:\n  - path: a.jsonl\nval_set_size: 0.1\nsequence_len: 256\nadapter: lora\nlora_r: 8\nlora_alpha: 16\n"
-        "lora_target_linear: true\nmicro_batch_size: 2\ngradient_accumulation_steps: 4\nnum_epochs: 3\nlearning_rate: 2e-4\noutput_dir: out\n"
+        "base_model: gpt2\ndatasets:\n  - path: a.jsonl\nval_set_size: 0.1\nsequence_len: 256\n"
+        "adapter: lora\nlora_r: 8\nlora_alpha: 16\n"
+        "lora_target_linear: true\nmicro_batch_size: 2\ngradient_accumulation_steps: 4\nnum_epochs: 3\n"
+        "learning_rate: 2e-4\noutput_dir: out\n"
     )
     recipe = load_recipe(write(text))
     assert (recipe.adapter.r, recipe.train.max_length, recipe.data.sources[0].path, recipe.output_dir) == (
@@ -473,7 +477,8 @@ def test_a_bad_override_is_named_as_it_was_typed(write, override, message):
 
 @pytest.mark.parametrize(
     "extra",
-    ["", "adapter: {method: lora, target_modules: [q, v]}", "curate: [{use: drop_short, min_words: 3, ratio: 1e-9}]", "output_dir: '2e-4'",
+    ["", "adapter: {method: lora, target_modules: [q, v]}", "curate: [{use: drop_short, min_words: 3, ratio: 1e-9}]",
+     "output_dir: '2e-4'",
      "template: {name: 'no'}", "train: {learning_rate: 1e-17, max_steps: 3}", "output_dir: \"a: b # c\\nd é\""],
 )  # fmt: skip
 def test_what_is_dumped_loads_as_the_same_recipe_with_every_default_written_out(write, extra):
@@ -532,7 +537,8 @@ def test_inputs_are_found_in_the_working_directory_first_and_beside_the_recipe_s
     recipe_file = there / "r.yaml"
     recipe_file.write_text(
         "model: model\ntemplate: t.jinja\noutput_dir: model\n"
-        "data: {sources: [both.jsonl, only.jsonl, 'x*.jsonl', org/dataset, ~/h.jsonl]}\nevaluate: {tasks: [only.jsonl]}\n"
+        "data: {sources: [both.jsonl, only.jsonl, 'x*.jsonl', org/dataset, ~/h.jsonl]}\n"
+        "evaluate: {tasks: [only.jsonl]}\n"
     )
     recipe = resolve_paths(load_recipe(recipe_file), recipe_file)
     assert [source.path for source in recipe.data.sources] == [

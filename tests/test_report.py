@@ -319,11 +319,18 @@ def test_a_killed_run_says_so_and_how_to_go_on(run):
     with open(run / "metrics.jsonl", "a", encoding="utf-8") as file:
         file.write('{"step": 241, "lo')
     page = page_of(run)
-    assert words_of(select(page, "h1")[0]) == "Training did not finish"
+    assert words_of(select(page, "h1")[0]) == "Training has not finished"
     assert "--resume" in advice_of(run)["Finish the training"]
     num_lines = len((run / "metrics.jsonl").read_text().splitlines())
     assert f"left out: metrics.jsonl:{num_lines}." in words_of(page.get_element_by_id("sources"))
     assert page.get_element_by_id("training") is not None
+
+
+def test_a_run_that_has_not_validated_yet_is_not_said_to_have_no_validation_split(run):
+    (run / "training.json").unlink()
+    edit_lines(run / "metrics.jsonl", lambda row: {"step": row["step"], "loss": row.get("loss")})
+    told = words_of(page_of(run).get_element_by_id("training"))
+    assert "The validation loss was not measured so far." in told and "No validation split" not in told
 
 
 def test_a_run_without_evaluation_shows_the_rest(run):

@@ -1,4 +1,4 @@
-"""A run folder belongs to one process at a time, is never written over by accident, and tells afterwards what happened in it."""
+"""A run folder belongs to one process at a time, is never written over by accident, and tells what happened in it."""
 
 from __future__ import annotations
 
@@ -111,7 +111,8 @@ def test_overwriting_deletes_what_a_run_wrote_and_nothing_else(tmp_path):
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "precious.bin").write_text("x")
-    written = ["data/train.jsonl", "checkpoints/step-000500/weights.safetensors", "model/config.json", "eval/base/all.jsonl",
+    written = ["data/train.jsonl", "checkpoints/step-000500/weights.safetensors", "model/config.json",
+               "eval/base/all.jsonl",
                "eval/summary.json", "metrics.jsonl", "report.html", "training.json"]  # fmt: skip
     mine = ["notes.txt", "data/my-notes.md", "eval/base/picture.png", "checkpoints/best/README"]
     for name in written + mine:
@@ -124,6 +125,14 @@ def test_overwriting_deletes_what_a_run_wrote_and_nothing_else(tmp_path):
         left = sorted(str(path.relative_to(run.path)) for path in run.path.rglob("*") if path.is_file())
     assert left == sorted([*mine, "recipe.yaml", "provenance.json", "run.lock"])
     assert (outside / "precious.bin").exists() and not (run.path / "model").exists()
+
+
+def test_a_folder_that_is_no_run_is_refused_also_when_a_lock_file_lies_in_it(tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "run.lock").write_text("")
+    with pytest.raises(UsageError, match="not empty and no run folder"):
+        Run.create(tmp_path, RECIPE, overwrite=True)
+    assert (tmp_path / "notes.txt").exists() and not (tmp_path / "recipe.yaml").exists()
 
 
 @pytest.mark.parametrize("source", ["model", "data/train.jsonl", "."])
@@ -340,7 +349,8 @@ def test_a_broken_line_before_the_last_is_named_with_its_line(tmp_path):
 
 
 def test_lines_of_several_writers_are_never_mixed(tmp_path):
-    script = "import sys\nfrom tunesmith.run import Run\nfor k in range(300): Run(sys.argv[1]).append_metrics({'step': k, 'who': sys.argv[2] * 50})"
+    script = "import sys\nfrom tunesmith.run import Run\nfor k in range(300):\n"
+    script += "    Run(sys.argv[1]).append_metrics({'step': k, 'who': sys.argv[2] * 50})"
     writers = [subprocess.Popen([sys.executable, "-c", script, str(tmp_path), who]) for who in "ab"]
     assert [writer.wait() for writer in writers] == [0, 0]
     rows = Run(tmp_path).read_metrics()
@@ -361,7 +371,8 @@ def test_provenance_says_what_a_run_was_made_of(tmp_path):
         num_threads=2,
     )
     assert set(told) == {
-        "tunesmith", "python", "platform", "packages", "threads", "cpu", "gpu", "command", "started_at", "finished_at", "seeds", "inputs", "model", "git"
+        "tunesmith", "python", "platform", "packages", "threads", "cpu", "gpu", "command", "started_at", "finished_at",
+        "seeds", "inputs", "model", "git",
     }  # fmt: skip
     assert (
         told["tunesmith"] == __version__
@@ -406,7 +417,8 @@ def test_the_state_of_git_is_the_commit_and_whether_tracked_files_changed(tmp_pa
 
 
 def test_importing_the_run_folder_does_not_import_torch():
-    script = "import sys, tunesmith.run; print([name for name in ('torch', 'transformers', 'datasets', 'peft') if name in sys.modules])"
+    heavy = ("torch", "transformers", "datasets", "peft")
+    script = f"import sys, tunesmith.run; print([name for name in {heavy} if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 

@@ -1,7 +1,7 @@
 """What other tools call the same thing, so that a recipe written by habit is read and not only refused.
 
-Names are those of TRL, LLaMA-Factory, Axolotl, LitGPT, Unsloth and H2O LLM Studio. An alias may stand at the top level, as in
-their flat files, or in the section its target belongs to. Pure functions over dicts: nothing here knows pydantic.
+Names are those of TRL, LLaMA-Factory, Axolotl, LitGPT, Unsloth and H2O LLM Studio. An alias may stand at the top level,
+as in their flat files, or in the section its target belongs to. Pure functions over dicts: nothing here knows pydantic.
 """
 
 from __future__ import annotations
@@ -96,10 +96,12 @@ _COLUMNS = "Write it in the source: `{path: FILE, columns: {instruction: …, ou
 _FORMAT = "The format is seen from the rows; delete the line, or say `columns` where it is not."
 ADVICE: dict[str, str] = {
     **dict.fromkeys(
-        ["assistant_only_loss", "completion_only_loss", "train_on_prompt", "train_on_inputs", "mask_prompt", "mask_history",
-         "train_on_completions", "roles_to_train", "mask_prompt_labels"], _ANSWERS_ONLY),
+        ["assistant_only_loss", "completion_only_loss", "train_on_prompt", "train_on_inputs", "mask_prompt",
+         "mask_history", "train_on_completions", "roles_to_train", "mask_prompt_labels"], _ANSWERS_ONLY),
     **dict.fromkeys(["resume", "resume_from_checkpoint", "auto_resume_from_checkpoints"], _BY_FLAG),
-    **dict.fromkeys(["report_to", "wandb_project", "use_wandb", "use_mlflow", "logger", "enable_wandb", "enable_tensorboard"], _NO_TRACKING),
+    **dict.fromkeys(
+        ["report_to", "wandb_project", "use_wandb", "use_mlflow", "logger", "enable_wandb", "enable_tensorboard"],
+        _NO_TRACKING),
     **dict.fromkeys(["eval_dataset", "test_datasets", "validation_file"], _AS_SOURCE),
     **dict.fromkeys(["prompt_column", "answer_column"], _COLUMNS),
     **dict.fromkeys(["type", "format", "format_type"], _FORMAT),

@@ -22,7 +22,7 @@ class Bar(Protocol):
 
 
 class Progress(Protocol):
-    """Where a workflow says what it does: a terminal, a log, or nowhere. Everything goes to stderr, results never do."""
+    """Where a workflow says what it does: a terminal, a log, or nowhere. All of it on stderr, results never."""
 
     def say(self, text: str) -> None:
         """Tell what happens now: one plain line."""
@@ -37,7 +37,7 @@ class Progress(Protocol):
         ...
 
     def bar(self, description: str, total: float | None = None, unit: str = "") -> Bar:
-        """Start showing a piece of work of ``total`` units (None: unknown): ``with console.bar("Train", 120, "step") as bar:``."""
+        """Show work of ``total`` units (None: unknown): ``with console.bar("Train", 120, "step") as bar:``."""
         ...
 
 

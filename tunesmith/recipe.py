@@ -1,7 +1,7 @@
 """The recipe: one YAML file that says everything a run does, one section per step.
 
-A function receives its section, never the whole `Recipe`. Unknown keys are errors with the nearest name; every problem is
-told at once; the names other tools use for the same thing are accepted with one printed notice.
+A function receives its section, never the whole `Recipe`. Unknown keys are errors with the nearest name; every problem
+is told at once; the names other tools use for the same thing are accepted with one printed notice.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Source(Section):
     )
     columns: dict[str, str] = Field(
         {},
-        description="Our name to the file's column: instruction, input, output, system, task …, for files that are not recognized.",
+        description="Our name (instruction, input, output, system, task …) to the file's, where it is not seen.",
     )
     task: str | None = Field(None, description="Task name for all its records.")
     hub_split: str = Field("train", description="Which split of a Hugging Face dataset to read.")
@@ -209,8 +209,8 @@ def load_recipe(
 ) -> Recipe:
     """The recipe in a YAML file (or in a run folder), with ``a.b=c`` overrides applied to it.
 
-    Names of other tools are accepted; ``notify`` is given one sentence for each (by default nobody is told). An override's value
-    is YAML, so lists and ``null`` work; of two for one field the later counts.
+    Names of other tools are accepted; ``notify`` is given one sentence for each (by default nobody is told). The value
+    of an override is YAML, so lists and ``null`` work; of two for one field the later counts.
 
     Raises:
         UsageError: the file is missing, unreadable or no YAML mapping.
@@ -243,8 +243,8 @@ def dump_recipe(recipe: Recipe) -> str:
 def resolve_paths(recipe: Recipe, recipe_path: str | Path) -> Recipe:
     """The recipe with its relative input paths found: in the working directory first, then beside the recipe file.
 
-    Hub ids, built-in names and paths that exist in neither place stay as they are, for the reader of them to judge. ``~`` is the home
-    folder. `output_dir` is no input: it always belongs to the working directory.
+    Hub ids, built-in names and paths that exist in neither place stay as they are, for their reader to judge. ``~``
+    is the home folder. `output_dir` is no input: it always belongs to the working directory.
     """
     folder = Path(recipe_path)
     folder = folder if folder.is_dir() else folder.parent
@@ -267,7 +267,7 @@ def recipe_differences(one: Recipe, other: Recipe) -> list[str]:
 
 
 def init_recipe_text(model: str = "", sources: Sequence[str] = ()) -> str:
-    """A commented recipe with every field, its default and its meaning, made from the sections; two fields are left to fill in."""
+    """A commented recipe with every field, its default and its meaning; two fields are left to fill in."""
     filled: dict[str, Any] = {"model.name_or_path": model or None, "data.sources": list(sources) or None}
     head = "# A Tunesmith recipe: everything one run does. A field that is commented out is not in force.\n"
     blocks = [head]
@@ -399,7 +399,7 @@ def _leaves(value: Any, name: str = "") -> dict[str, Any]:
 
 
 def _field_text(name: str, field: FieldInfo, section: str, filled: dict[str, Any]) -> str:
-    """A field as it stands in the example: meaning above, name and default below; left out of force where there is no default."""
+    """A field as it stands in the example: meaning above, name and default below; commented out where that is null."""
     indent = "  " if section else ""
     if name == "method":
         choices = " or ".join(get_args(model.model_fields["method"].annotation)[0] for model in ADAPTERS)

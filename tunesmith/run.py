@@ -39,7 +39,8 @@ except ImportError:  # Windows: the process id in the lock file decides alone
 # What `--overwrite` may delete: exactly what we write. A file that is not listed stays.
 LAYOUT = (
     "recipe.yaml", "provenance.json", "metrics.jsonl", "training.json", "judgements.jsonl", "report.html", "report.md",
-    "data/train.jsonl", "data/validation.jsonl", "data/test.jsonl", "data/dropped.jsonl", "data/changes.jsonl", "data/card.md",
+    "data/train.jsonl", "data/validation.jsonl", "data/test.jsonl", "data/dropped.jsonl", "data/changes.jsonl",
+    "data/card.md",
     "data/funnel.json", "data/ledger.json", "checkpoints/step-*", "model/*", "eval/*/*.jsonl", "eval/summary.json",
 )  # fmt: skip
 # A resumed run may change these: how often something is written, how it is tested, and for how long it goes on.
@@ -117,8 +118,8 @@ class Run:
     ) -> Run:
         """A folder to write a run into, locked, with recipe.yaml in it.
 
-        ``resume`` goes on in a run that is there (and begins one where none is); ``overwrite`` deletes what an earlier run wrote, and
-        nothing else, unless one of ``inputs`` lies in it.
+        ``resume`` goes on in a run that is there (and begins one where none is); ``overwrite`` deletes what an earlier
+        run wrote, and nothing else, unless one of ``inputs`` lies in it.
 
         Raises:
             UsageError: something else, or an earlier run, is there; or it was started with another recipe.
@@ -130,6 +131,7 @@ class Run:
             run.path.mkdir(parents=True, exist_ok=True)
         run.acquire()
         try:
+            run._refuse_strangers()
             run._prepare(recipe, resume, overwrite, inputs)
         except BaseException:
             run.release()
@@ -144,7 +146,8 @@ class Run:
             raise missing_path(run.path)
         if not run.exists():
             raise DataError(
-                f"{run.path}: not a run folder (no recipe.yaml with provenance.json). List the runs with: tunesmith runs"
+                f"{run.path}: not a run folder (no recipe.yaml with provenance.json)."
+                " List the runs with: tunesmith runs"
             )
         return run
 
@@ -157,6 +160,8 @@ class Run:
             raise UsageError(f"{self.path}: a file, where the run folder is to be. Choose another --output-dir.")
         with explained_writing(self.path):
             inside = sorted(os.listdir(self.path)) if self.path.is_dir() else []
+        if self._lock is None and self.lock_file.name in inside:
+            return  # somebody is writing it at this moment; looked at again once the lock is ours
         if set(inside) - {self.lock_file.name} and not self.exists():
             some = ", ".join(inside[:3]) + (" …" if len(inside) > 3 else "")
             raise UsageError(
@@ -171,11 +176,13 @@ class Run:
             self._clear(inputs)
         elif known and self.is_finished:
             raise UsageError(
-                f"{self.path}: already holds a finished run. Choose another --output-dir, or begin anew with --overwrite."
+                f"{self.path}: already holds a finished run."
+                " Choose another --output-dir, or begin anew with --overwrite."
             )
         elif known:
             raise UsageError(
-                f"{self.path}: already holds a run that has not finished. Go on with --resume, or begin anew with --overwrite."
+                f"{self.path}: already holds a run that has not finished."
+                " Go on with --resume, or begin anew with --overwrite."
             )
         write_text(self.recipe_file, dump_recipe(recipe))
         if not self.provenance_file.exists():
@@ -200,7 +207,8 @@ class Run:
                 taken.is_relative_to(path.resolve()) or path.resolve().is_relative_to(taken) for path in found
             ):
                 raise UsageError(
-                    f"{self.path}: --overwrite would delete {source}, which this recipe reads. Choose another --output-dir."
+                    f"{self.path}: --overwrite would delete {source}, which this recipe reads."
+                    " Choose another --output-dir."
                 )
         with explained_writing(self.path):
             for path in found:
@@ -218,10 +226,10 @@ class Run:
     # ── lock ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def acquire(self) -> None:
-        """Hold the folder until `release` or the end of the process, however it ends. Raises `ResourceError` when another one does.
+        """Hold the folder until `release` or the end of the process. Raises `ResourceError` when another one does.
 
-        The kernel's lock decides, and ends with its process, so a dead one leaves nothing to clean up; the text in the file is for
-        people, and decides only where the file system knows no locks.
+        The kernel's lock decides, and ends with its process, so a dead one leaves nothing to clean up; the text in the
+        file is for people, and decides only where the file system knows no locks.
         """
         if self._lock is not None:
             return
@@ -307,7 +315,7 @@ class Run:
                 os.close(descriptor)
 
     def read_metrics(self) -> list[dict[str, Any]]:
-        """The lines of metrics.jsonl; a last line torn by a kill is left out. Raises `DataError` for a broken one before it."""
+        """The lines of metrics.jsonl, without a torn last one. Raises `DataError` for a broken one before it."""
         text = self.metrics_file.read_text(encoding="utf-8", errors="replace") if self.metrics_file.exists() else ""
         *lines, torn = text.split("\n")
         rows = []
@@ -364,7 +372,7 @@ def _is_alive(owner: Mapping[str, Any]) -> bool:
 
 
 def _same_file(descriptor: int, path: Path) -> bool:
-    """Whether the locked file is still the one at the path: its last owner may have deleted it just before we got the lock."""
+    """Whether the locked file is still the one at the path: its last owner may have deleted it just before."""
     try:
         there = os.stat(path)
     except FileNotFoundError:

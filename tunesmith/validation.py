@@ -56,7 +56,7 @@ def dotted(where: Where) -> str:
 
 
 def _locate(model: type[BaseModel], loc: tuple) -> tuple[Where, type[BaseModel] | None, FieldInfo | None, Any]:
-    """The path without pydantic's names of union branches; the model that owns its last key, the field and what may stand there."""
+    """The path without pydantic's union branches; the owner of its last key, the field, and what may stand there."""
     where: Where = ()
     annotation, owner, field = model, None, None
     for part in loc:
@@ -87,7 +87,8 @@ def _words(detail: Mapping[str, Any], field: FieldInfo | None, annotation: Any, 
         return f"missing. Say {allowed_words(Literal[tuple(_tags(field))])}."
     if kind == "union_tag_invalid":
         tags = _tags(field)
-        return f"must be {allowed_words(Literal[tuple(tags)])}, got {_got(context['tag'])}.{did_you_mean(context['tag'], tags)}"
+        near = did_you_mean(context["tag"], tags)
+        return f"must be {allowed_words(Literal[tuple(tags)])}, got {_got(context['tag'])}.{near}"
     if kind == "too_short":
         return f"must hold at least {context['min_length']}, got {context['actual_length']}. {_purpose(field)}".strip()
     bounds = [(word, context[key]) for key, word in _BOUNDS.items() if key in context]

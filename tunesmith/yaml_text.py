@@ -1,4 +1,4 @@
-"""YAML as people write it: numbers such as 2e-4 are numbers, a key written twice is an error, errors say line and column."""
+"""YAML as people write it: 2e-4 is a number, a key written twice is an error, and errors say line and column."""
 
 from __future__ import annotations
 
@@ -45,7 +45,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise UsageError(f"{path}: cannot be read ({error.strerror}).") from error
     if len(content) > MAX_BYTES:
         raise UsageError(
-            f"{path}: too large for a recipe ({len(content):,} bytes). Is it a data file? Try: tunesmith data inspect {path}"
+            f"{path}: too large for a recipe ({len(content):,} bytes)."
+            f" Is it a data file? Try: tunesmith data inspect {path}"
         )
     try:
         value = parse_yaml(_decode(path, content))

@@ -1,4 +1,4 @@
-"""Workflows that do no work, in place of the real ones: what the command line asks for, and what it makes of the answer."""
+"""Workflows that do no work: what the command line asks for, and what it makes of the answer."""
 
 from __future__ import annotations
 

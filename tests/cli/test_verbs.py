@@ -1,4 +1,4 @@
-"""What a person reads from each verb: previews with marks, inspections, tables of scores and runs, a chat, a doctor's findings."""
+"""What a person reads from each verb: previews with marks, inspections, tables, a chat, a doctor's findings."""
 
 from __future__ import annotations
 
@@ -351,7 +351,8 @@ def test_in_a_terminal_the_conversation_goes_on_until_ctrl_d(echo, capsys, monke
     assert code == 0 and "1: hi\nand \\ more\n" in out and "the server fails" in err and "Ctrl-D quits" in err
     conversations = [[role for role, _ in turns] for turns, _ in echo.asked]
     assert conversations == [
-        ["user"], ["system", "user"], ["system", "user", "assistant", "user"], ["system", "user", "assistant", "user"], ["system", "user"], ["user"]
+        ["user"], ["system", "user"], ["system", "user", "assistant", "user"], ["system", "user", "assistant", "user"],
+        ["system", "user"], ["user"],
     ]  # fmt: skip
 
 

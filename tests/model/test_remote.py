@@ -1,4 +1,4 @@
-"""A model behind an API: asked patiently, answered in order, and every failure told in one line. The server is a double on this machine."""
+"""A model behind an API: asked patiently, answered in order, every failure told in one line. The server is a double."""
 
 from __future__ import annotations
 
@@ -360,5 +360,6 @@ def test_an_api_cannot_score_given_answers(serve):
 
 
 def test_no_torch_is_needed():
-    script = "import sys, tunesmith.model.remote; print([name for name in ('torch', 'transformers', 'pydantic') if name in sys.modules])"
+    heavy = ("torch", "transformers", "pydantic")
+    script = f"import sys, tunesmith.model.remote; print([name for name in {heavy} if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "[]\n"

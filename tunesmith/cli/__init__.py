@@ -22,7 +22,7 @@ PREPARE, TRAIN, JUDGE, HELP = "Prepare", "Train", "Judge", "Help"
 app = typer.Typer(
     name="tunesmith",
     cls=Group,
-    help="Records → recipe → run folder → report: tune a language model on instructions, and learn honestly whether it got better.",
+    help="Records → recipe → run folder → report: tune a language model, and learn honestly whether it got better.",
     epilog="First steps: tunesmith init · tunesmith preview recipe.yaml · tunesmith run recipe.yaml",
     no_args_is_help=True,
     add_completion=False,
@@ -52,7 +52,7 @@ def _everywhere(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code; an error is told on stderr, without a traceback unless ``--debug`` is given."""
+    """Run one command and return its exit code; an error is one message on stderr (and a traceback for ``--debug``)."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
     for stream in (sys.stdout, sys.stderr):
@@ -78,6 +78,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _reader_has_left() -> int:
-    """Whoever read our output has seen enough (``| head``): no error, and the interpreter's last flush must not complain."""
+    """Whoever read our output has seen enough (``| head``): no error, also not at the interpreter's last flush."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     return 0

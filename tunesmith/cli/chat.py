@@ -69,7 +69,7 @@ class Conversation:
     turns: list = field(default_factory=list)
 
     def ask(self, text: str) -> Iterator[str]:
-        """The answer in pieces; the conversation grows only by a question that was answered to the end, or stopped by hand."""
+        """The answer in pieces; the conversation grows by what was answered to the end, or stopped by hand."""
         head = [Message("system", self.system)] if self.system else []
         question, answer = Message("user", text), ""
         try:
@@ -90,7 +90,7 @@ class Conversation:
 
 
 def _answer_lines(talk: Conversation) -> None:
-    """Line k of the output answers line k of the input, each on its own; a line break within an answer is written as \\n."""
+    """Line k of the output answers line k of the input, each on its own; a line break in an answer is written \\n."""
     for line in sys.stdin:
         question = line.rstrip("\r\n")
         answer = "".join(talk.ask(question)) if question.strip() else ""

@@ -123,7 +123,8 @@ class TerminalProgress:
 
         self.console = Console(stderr=True, highlight=False)
         self._display = Progress(
-            TextColumn("{task.description}"), BarColumn(bar_width=24), TextColumn("{task.fields[count]}"), TextColumn("[dim]{task.fields[told]}"),
+            TextColumn("{task.description}"), BarColumn(bar_width=24),
+            TextColumn("{task.fields[count]}"), TextColumn("[dim]{task.fields[told]}"),
             TimeElapsedColumn(), TextColumn("[dim]left"), TimeRemainingColumn(), console=self.console,
         )  # fmt: skip
         self._num_open = 0
@@ -144,7 +145,7 @@ class TerminalProgress:
         return TerminalBar(self, description, total, unit)
 
     def _close(self, task: Any) -> None:
-        """Leave the last finished bar on the screen; one within another goes, or every validation would leave a line."""
+        """Leave the last finished bar on the screen; one within another goes (else every validation left a line)."""
         self._num_open -= 1
         if self._num_open == 0:
             self._display.stop()

@@ -50,8 +50,6 @@ def column_map(pairs: list[str]) -> dict[str, str] | None:
     for pair in pairs:
         ours, equals, theirs = pair.partition("=")
         if not (ours and equals and theirs):
-            raise UsageError(
-                f"--columns {pair}: write it as OURS=THEIRS, for example --columns instruction=question --columns output=answer"
-            )
+            raise UsageError(f"--columns {pair}: write it as OURS=THEIRS, for example --columns instruction=question")
         named[ours] = theirs
     return named or None

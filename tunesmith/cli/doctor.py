@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-
 from tunesmith.cli.console import print_json, result_console
 from tunesmith.cli.options import Json
 from tunesmith.errors import GateFailed
@@ -48,9 +47,8 @@ def doctor(json: Json = False) -> None:
         result_console().print(doctor_table(checks))
     broken = [check.name for check in checks if check.state == "broken"]
     if broken:
-        raise GateFailed(
-            f"doctor: {', '.join(broken)} {'does' if len(broken) == 1 else 'do'} not work; the table says how to fix it."
-        )
+        verb = "does" if len(broken) == 1 else "do"
+        raise GateFailed(f"doctor: {', '.join(broken)} {verb} not work; the table says how to fix it.")
     if not json:
         print("Everything needed works.")
 

@@ -133,7 +133,8 @@ def _judgement(path: str, found: dict[str, Any]) -> Text:
         )
     careful = f" {lost:,} of {found['rows_in']:,} rows are lost; see above where and why." if lost else ""
     return Text(
-        f"Can be trained on: {answered:,} of {found['records']:,} records have an answer.{careful}\nNext: tunesmith init --data {path}"
+        f"Can be trained on: {answered:,} of {found['records']:,} records have an answer.{careful}\n"
+        f"Next: tunesmith init --data {path}"
     )
 
 

@@ -13,14 +13,14 @@ from tunesmith.errors import TunesmithError, did_you_mean
 # What people type who come from another tool (or are in a hurry), and the command of ours that does it.
 SYNONYMS = {
     "finetune": "train", "fine-tune": "train", "sft": "train", "tune": "train", "eval": "evaluate", "score": "evaluate",
-    "inspect": "data inspect", "validate": "data inspect", "preprocess": "preview", "show": "preview", "generate": "chat",
-    "inference": "chat", "infer": "chat", "env": "doctor", "check": "doctor", "info": "doctor", "list": "runs", "ls": "runs", "new": "init",
-    "quickstart": "init", "start": "run", "help": "--help",
+    "inspect": "data inspect", "validate": "data inspect", "preprocess": "preview", "show": "preview",
+    "generate": "chat", "inference": "chat", "infer": "chat", "env": "doctor", "check": "doctor", "info": "doctor",
+    "list": "runs", "ls": "runs", "new": "init", "quickstart": "init", "start": "run", "help": "--help",
 }  # fmt: skip
 _NO_COMMAND = re.compile(r"No such command ['\"](?P<word>[^'\"]+)['\"]")
 _OUT_OF_MEMORY = (
-    "Out of memory. Lower train.per_device_train_batch_size (and raise train.gradient_accumulation_steps by as much, which leaves the"
-    " result as it is), train.max_length or evaluate.batch_size."
+    "Out of memory. Lower train.per_device_train_batch_size (and raise train.gradient_accumulation_steps by as much,"
+    " which leaves the result as it is), train.max_length or evaluate.batch_size."
 )
 
 

@@ -1,4 +1,4 @@
-"""A preview for the eye: the rendered text with what is learned between ⟦ and ⟧ (in color too), the ledger, and a judgement."""
+"""A preview for the eye: the rendered text with what is learned between ⟦ and ⟧, the ledger, and a judgement."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def judgement(shown: dict[str, Any]) -> str:
     if not shown["num_supervised_tokens"]:
         return "Not ready: no token would be learned. Look at the records above, and at what was dropped."
     if not shown["stop_token_supervised"]:
-        return "Careful: the model would not learn to stop, because no answer ends with its stop token. Choose another template.name."
+        return "Careful: the model would not learn to stop, as no answer ends with a stop token. Try another template."
     seen = shown["num_records"] + shown["num_dropped"]
     lost = shown["num_dropped"] / seen if seen else 0.0
     if lost > 0.1:
@@ -97,7 +97,8 @@ def judgement(shown: dict[str, Any]) -> str:
             f"Careful: {percent(lost)} of the records are dropped ({reasons(shown.get('dropped', {})) or 'see above'})."
         )
     if shown.get("num_answers_cut"):
-        return f"Careful: {shown['num_answers_cut']:,} answers are cut off. Raise train.max_length, or say `over_length: drop`."
+        cut = f"{shown['num_answers_cut']:,}"
+        return f"Careful: {cut} answers are cut off. Raise train.max_length, or say `over_length: drop`."
     return f"Ready: {percent(_share(shown))} of the tokens are learned, and the answers end with the stop token."
 
 

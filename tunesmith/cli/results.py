@@ -54,12 +54,13 @@ def evaluate(
     """Score a model, a run or given answers on your own questions."""
     if (model is None) == (predictions is None):
         raise UsageError(
-            "Give either a model (or run) to ask, or --predictions FILE with answers to score. See: tunesmith evaluate --help"
+            "Give either a model (or run) to ask, or --predictions FILE with answers. See: tunesmith evaluate --help"
         )
     if not tasks or output is None:
         missing = "--tasks FILE" if not tasks else "--output DIR"
         raise UsageError(
-            f"{missing} is missing. For example: tunesmith evaluate {model or 'MODEL'} --tasks questions.jsonl --output scores"
+            f"{missing} is missing. For example:"
+            f" tunesmith evaluate {model or 'MODEL'} --tasks questions.jsonl --output scores"
         )
     from tunesmith.workflows.evaluate import evaluate_model
 

@@ -135,7 +135,7 @@ def _load(path: Path, overrides: list[str] | None, console: Any) -> Any:
 
 
 def default_folder(recipe: Path, named: str | None) -> Path:
-    """Where a run goes that was not told: the recipe's output_dir; the run folder it was loaded from; else runs/ and the recipe's name."""
+    """Where a run goes by itself: the recipe's output_dir, the run folder it was loaded from, or runs/ and its name."""
     if named is not None:
         return Path(named)
     return recipe if recipe.is_dir() else Path("runs") / recipe.stem
@@ -148,7 +148,8 @@ def _print_summary(summary: dict[str, Any], recipe: Path, folder: Path, dry_run:
         print(summary["verdict"])
     if dry_run:
         print(
-            f"Ready: model and data are loaded, and one step works. Nothing was written.\nNext: tunesmith run {shlex.quote(str(recipe))}"
+            "Ready: model and data are loaded, and one step works. Nothing was written.\n"
+            f"Next: tunesmith run {shlex.quote(str(recipe))}"
         )
     elif until == "train":
         print(f"Model:  {run_dir}/model\nNext:   tunesmith chat {run_dir}")

@@ -1,4 +1,4 @@
-"""A model behind an OpenAI-compatible API, as a `LanguageModel`. No torch: an API can be tried before anything is installed for training."""
+"""A model behind an OpenAI-compatible API, as a `LanguageModel`. No torch: trying an API needs nothing of training."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ MAX_WAIT_S = 60.0
 class RemoteModel:
     """Answers by ``POST {url}/chat/completions``.
 
-    The key comes from ``OPENAI_API_KEY`` and is sent to no other place than ``url``. Busy and failing servers (429, 5xx, no connection)
-    are asked again with growing pauses; at most ``concurrency`` requests are under way at a time. The seed is sent, but what a server
-    makes of it is not known: answers of an API are not reproducible.
+    The key comes from ``OPENAI_API_KEY`` and is sent to no other place than ``url``. Busy and failing servers (429,
+    5xx, no connection) are asked again with growing pauses; at most ``concurrency`` requests are under way at a time.
+    The seed is sent, but what a server makes of it is not known: answers of an API are not reproducible.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class RemoteModel:
 
     @classmethod
     def from_target(cls, target: str) -> Self:
-        """The model named by ``openai:MODEL@URL``; without ``@URL`` it is OpenAI's own. Raises `UsageError` for anything else."""
+        """The model named by ``openai:MODEL@URL`` (or OpenAI's own). Raises `UsageError` for anything else."""
         kind, _, rest = target.partition(":")
         model, at, url = rest.rpartition("@") if "@http" in rest else (rest, "", OPENAI_URL)
         if kind != "openai" or not model or "@" in model:
@@ -171,7 +171,7 @@ class RemoteModel:
         return False
 
     def _pause(self, attempt: int, retry_after: str | None) -> None:
-        """Wait as long as the server asks, else twice as long each time, with jitter so that requests do not return together."""
+        """Wait as long as the server asks, else twice as long each time; jitter keeps requests apart."""
         asked = float(retry_after) if retry_after is not None and retry_after.replace(".", "", 1).isdigit() else 0.0
         wait_s = max(asked, self.first_pause_s * 2**attempt * random.uniform(0.75, 1.25))
         if self._given_up.wait(min(wait_s, MAX_WAIT_S)):

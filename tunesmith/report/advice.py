@@ -48,7 +48,7 @@ def _go_on_after_a_stop(facts: Facts) -> Advice | None:
     if facts.state != "interrupted":
         return None
     why = Sentence(
-        "Training stopped before it was done; the last step written down is {0}.", (("count", facts.last_step),)
+        "Training is not done; the last step written down is {0}.", (("count", facts.last_step),)
     )
     return Advice("Finish the training", why, f"tunesmith train RECIPE --output-dir {facts.place} --resume")
 
@@ -209,7 +209,7 @@ def _look_at_skipped_steps(facts: Facts) -> Advice | None:
 
 
 def _hold_out_a_validation_split(facts: Facts) -> Advice | None:
-    if facts.state != "trained" or facts.validation_losses:
+    if facts.state != "trained" or facts.validation_losses or facts.has_validation:
         return None
     return Advice(
         "Hold out a validation split",

@@ -206,6 +206,11 @@ class Facts:
         ]
 
     @property
+    def has_validation(self) -> bool:
+        """Whether there are records to measure a validation loss on."""
+        return any(split == "validation" for split, _ in self.ledgers)
+
+    @property
     def ledger_rows(self) -> list[tuple[str, str, str]]:
         """(title, key, format) of what the ledgers tell; what hardly ever happens only where it did."""
         return [

@@ -11,10 +11,10 @@ for (const table of document.querySelectorAll("table.sortable")) {
       for (const other of heads) other.removeAttribute("aria-sort");
       head.setAttribute("aria-sort", down ? "descending" : "ascending");
       const key = (row) => row.cells[column].querySelector("data")?.value ?? row.cells[column].textContent.trim();
-      const rows = [...body.rows];
-      rows.sort((a, b) => (down ? -1 : 1) * key(a).localeCompare(key(b), undefined, { numeric: true }) || 0);
-      const numbers = rows.map((row) => parseFloat(key(row)));
-      if (numbers.every((n) => !Number.isNaN(n))) rows.sort((a, b) => (down ? -1 : 1) * (parseFloat(key(a)) - parseFloat(key(b))));
+      const rows = [...body.rows], sign = down ? -1 : 1;
+      const areNumbers = rows.every((row) => !Number.isNaN(parseFloat(key(row))));
+      const compare = areNumbers ? (a, b) => key(a) - key(b) : (a, b) => key(a).localeCompare(key(b), undefined, { numeric: true });
+      rows.sort((a, b) => sign * compare(a, b));
       body.append(...rows);
     });
   });

@@ -17,7 +17,7 @@ NOT_JUDGED = {
         "Trained, not evaluated",
         "Nothing has been compared yet, so nothing is said about whether the model got better.",
     ),
-    "interrupted": ("Training did not finish", "There is no result to judge; what was written until then follows."),
+    "interrupted": ("Training has not finished", "There is no result to judge yet; what was written so far follows."),
     "prepared": ("Nothing trained yet", "The run folder holds no more than what follows."),
 }
 

@@ -14,7 +14,7 @@ from tunesmith.evaluation.summary import summarize, verdict_sentence
 from tunesmith.files import refuse_overwriting
 from tunesmith.lm import Sampling
 from tunesmith.model.remote import RemoteModel
-from tunesmith.progress import Progress
+from tunesmith.progress import Progress, SilentProgress
 from tunesmith.recipe import EvaluateSection, ModelSection
 from tunesmith.records import Record
 from tunesmith.run import Run
@@ -30,7 +30,7 @@ def evaluate_model(
     predictions: Path | None = None,
     max_samples: int | None = None,
     num_shots: int = 0,
-    console: Progress,
+    console: Progress = SilentProgress(),
 ) -> dict[str, Any]:
     """Score a model (folder, run, hub id or ``openai:MODEL@URL``), or given answers, on the questions of some files.
 

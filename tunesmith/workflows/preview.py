@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from tunesmith.model.load import load_tokenizer
-from tunesmith.progress import Progress
+from tunesmith.progress import Progress, SilentProgress
 from tunesmith.recipe import Recipe
 from tunesmith.rendering.templates import load_template
 from tunesmith.rendering.tokenize import Encoded
 from tunesmith.workflows.prepare import make_examples, read_data
 
 
-def preview(recipe: Recipe, *, limit: int, console: Progress) -> dict[str, Any]:
+def preview(recipe: Recipe, *, limit: int, console: Progress = SilentProgress()) -> dict[str, Any]:
     """The ledger of the training records and the first ``limit`` examples, without loading weights.
 
     The ids of a row are those the model is trained on: for an encoder-decoder the prompt's, then the answer's.

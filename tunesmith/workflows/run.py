@@ -13,7 +13,7 @@ from tunesmith.evaluation.summary import verdict_sentence
 from tunesmith.files import read_json, write_json
 from tunesmith.lm import Sampling
 from tunesmith.model.generate import LocalModel
-from tunesmith.progress import Progress
+from tunesmith.progress import Progress, SilentProgress
 from tunesmith.recipe import Recipe
 from tunesmith.report import write_report
 from tunesmith.run import Run, provenance
@@ -39,7 +39,7 @@ def run_recipe(
     resume: bool = False,
     overwrite: bool = False,
     dry_run: bool = False,
-    console: Progress,
+    console: Progress = SilentProgress(),
     until: Literal["train", "report"] = "report",
     command: str = "",
 ) -> dict[str, Any]:
