@@ -41,7 +41,7 @@ LAYOUT = (
     "recipe.yaml", "provenance.json", "metrics.jsonl", "training.json", "judgements.jsonl", "report.html", "report.md",
     "data/train.jsonl", "data/validation.jsonl", "data/test.jsonl", "data/dropped.jsonl", "data/changes.jsonl",
     "data/card.md",
-    "data/funnel.json", "data/ledger.json", "checkpoints/step-*", "model/*", "eval/*/*.jsonl", "eval/summary.json",
+    "data/funnel.json", "data/ledger.json", "checkpoints/step-*", "model/*", "model.tmp", "eval/*/*.jsonl", "eval/*/system.json", "eval/summary.json",
 )  # fmt: skip
 # A resumed run may change these: how often something is written, how it is tested, and for how long it goes on.
 FREE_ON_RESUME = (

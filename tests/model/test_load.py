@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokeni
 
 from tests.models import save_tiny, tiny_tokenizer
 from tunesmith.errors import ModelError
-from tunesmith.model.load import load_model, load_tokenizer, save_model
+from tunesmith.model.load import context_length, kind_of, load_model, load_tokenizer, save_model
 from tunesmith.recipe import ModelSection
 
 
@@ -29,7 +29,12 @@ def copy(model_folders, tmp_path) -> Path:
 def test_each_shape_loads_with_its_kind(model_folders):
     kinds = {shape: load_model(section(folder)).kind for shape, folder in model_folders.items()}
     assert kinds == {"llama": "causal", "gpt2": "causal", "t5": "seq2seq"}
-    assert load_tokenizer(section(model_folders["t5"]))[1] == "seq2seq"
+    assert kind_of(load_tokenizer(section(model_folders["t5"]))[1]) == "seq2seq"
+
+
+def test_learned_and_rotary_positions_are_a_limit_and_relative_ones_are_none(model_folders):
+    limits = {shape: context_length(load_tokenizer(section(folder))[1]) for shape, folder in model_folders.items()}
+    assert limits == {"llama": 512, "gpt2": 512, "t5": None}
 
 
 def test_the_pretrained_story_model_tells_its_story(shared):

@@ -23,6 +23,7 @@ from tunesmith.files import read_json, read_jsonl
 from tunesmith.model.load import load_model
 from tunesmith.progress import SilentProgress
 from tunesmith.recipe import ModelSection, dump_recipe
+from tunesmith.workflows.preview import preview
 from tunesmith.workflows.run import run_recipe
 
 SPLITS = ("train", "validation", "test")
@@ -194,6 +195,19 @@ def test_a_resume_with_another_recipe_is_refused(runs, model_folders, tmp_path):
     changed = recipe(model_folders["llama"], runs / "rows.jsonl", train={"learning_rate": 5e-3, "max_steps": 9})
     with pytest.raises((UsageError, CheckpointError), match="learning_rate"):
         run(changed, folder, resume=True)
+
+
+def test_a_length_the_model_has_no_positions_for_is_cut_to_what_it_has(model_folders, tmp_path):
+    class Heard(SilentProgress):
+        notices: list[str] = []
+
+        def notice(self, text):
+            self.notices.append(text)
+
+    made = recipe(model_folders["gpt2"], write_rows(tmp_path / "rows.jsonl"), train={"max_length": 2048})
+    result = preview(made, limit=1, console=Heard())
+    assert result["max_length"] == 512
+    assert "train.max_length is 2,048, the model takes 512" in Heard.notices[0]
 
 
 def test_records_too_long_are_dropped_counted_and_listed(model_folders, tmp_path):

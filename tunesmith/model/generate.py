@@ -118,9 +118,13 @@ class LocalModel:
         return same_length and self._room(prompt, sampling) == self._room(other, sampling)
 
     def _room(self, prompt: Sequence[int], sampling: Sampling) -> int:
-        """How many tokens the answer may have."""
+        """How many tokens the answer may have; below 1 where the prompt alone is too long."""
         limit = self.loaded.context_length
-        return sampling.max_new_tokens if limit is None else min(sampling.max_new_tokens, limit - len(prompt))
+        if limit is None:
+            return sampling.max_new_tokens
+        if self.loaded.kind == "seq2seq":
+            return min(sampling.max_new_tokens, limit - 1) if len(prompt) <= limit else 0
+        return min(sampling.max_new_tokens, limit - len(prompt))
 
     def _answer(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[Completion]:
         room = self._room(prompts[0], sampling)

@@ -64,10 +64,7 @@ class LoadedModel:
 
     @property
     def context_length(self) -> int | None:
-        """Most tokens the model has positions for, or None where it has no such limit (relative positions)."""
-        if self.kind == "seq2seq":
-            return None
-        return getattr(self.config.get_text_config(), "max_position_embeddings", None)
+        return context_length(self.config)
 
 
 def load_model(section: ModelSection, *, dtype: torch.dtype = torch.float32, merge: bool = False) -> LoadedModel:
@@ -84,19 +81,30 @@ def load_model(section: ModelSection, *, dtype: torch.dtype = torch.float32, mer
         tokenizer = _tokenizer(folder, section)
         return LoadedModel(adapters.merge(model) if merge else model, tokenizer, loaded.kind, section.name_or_path, merge)
     config = _config(folder, section)
-    kind: Kind = "seq2seq" if config.is_encoder_decoder else "causal"
     tokenizer = _tokenizer(folder, section)
-    model = _weights(folder, section, kind, dtype)
+    model = _weights(folder, section, kind_of(config), dtype)
     _check_vocabulary(model, tokenizer, section.name_or_path)
-    return LoadedModel(model, tokenizer, kind, section.name_or_path)
+    return LoadedModel(model, tokenizer, kind_of(config), section.name_or_path)
 
 
-def load_tokenizer(section: ModelSection) -> tuple[PreTrainedTokenizerBase, Kind]:
-    """The tokenizer and the kind of model, without the weights: enough to render and count."""
+def load_tokenizer(section: ModelSection) -> tuple[PreTrainedTokenizerBase, PreTrainedConfig]:
+    """The tokenizer and the config, without the weights: enough to render and count."""
     folder = locate(section.name_or_path)
     base = adapters.base_of(Path(folder)) if (Path(folder) / adapters.CONFIG_FILE).is_file() else folder
-    config = _config(locate(base), section)
-    return _tokenizer(folder, section), "seq2seq" if config.is_encoder_decoder else "causal"
+    return _tokenizer(folder, section), _config(locate(base), section)
+
+
+def kind_of(config: PreTrainedConfig) -> Kind:
+    """Whether a model is decoder-only or an encoder-decoder."""
+    return "seq2seq" if config.is_encoder_decoder else "causal"
+
+
+def context_length(config: PreTrainedConfig) -> int | None:
+    """Most tokens a model has positions for, or None where it has no such limit (relative positions, as in T5).
+
+    A decoder-only model's holds for prompt and answer together, an encoder-decoder's for each of them.
+    """
+    return getattr(config.get_text_config(), "max_position_embeddings", None)
 
 
 def locate(name_or_path: str) -> str:

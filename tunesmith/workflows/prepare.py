@@ -14,7 +14,7 @@ from tunesmith.errors import DataError, RowError
 from tunesmith.files import read_json, read_jsonl
 from tunesmith.model.load import Kind
 from tunesmith.progress import Progress
-from tunesmith.recipe import Recipe
+from tunesmith.recipe import Recipe, TrainSection
 from tunesmith.records import Drop, Record
 from tunesmith.rendering.examples import Ledger, prepare_examples
 from tunesmith.rendering.render import render_all
@@ -66,8 +66,16 @@ def saved_data(run: Run) -> Prepared | None:
     return Prepared(**splits, changes=read_jsonl(run.changes_file), funnel=read_json(run.funnel_file))
 
 
+def fitting_length(section: TrainSection, context_length: int | None, console: Progress) -> int:
+    """The longest example in tokens: what the recipe says, as far as the model has positions for it."""
+    if context_length is None or section.max_length <= context_length:
+        return section.max_length
+    console.notice(f"train.max_length is {section.max_length:,}, the model takes {context_length:,}: {context_length:,} is used.")
+    return context_length
+
+
 def make_examples(
-    recipe: Recipe, prepared: Prepared, tokenizer, template: ChatTemplate, kind: Kind
+    recipe: Recipe, prepared: Prepared, tokenizer, template: ChatTemplate, kind: Kind, max_length: int
 ) -> tuple[Examples, Prepared]:
     """Examples of the training and validation records, and the data without the records that gave none.
 
@@ -85,7 +93,7 @@ def make_examples(
             tokenizer,
             template,
             kind=kind,
-            max_length=recipe.train.max_length,
+            max_length=max_length,
             over_length=recipe.train.over_length,
             num_shots=recipe.template.num_shots,
             shot_pool=prepared.train,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from tunesmith.model.load import load_tokenizer
+from tunesmith.model.load import context_length, kind_of, load_tokenizer
 from tunesmith.progress import Progress, SilentProgress
 from tunesmith.recipe import Recipe
 from tunesmith.rendering.templates import load_template
 from tunesmith.rendering.tokenize import Encoded
-from tunesmith.workflows.prepare import make_examples, read_data
+from tunesmith.workflows.prepare import fitting_length, make_examples, read_data
 
 
 def preview(recipe: Recipe, *, limit: int, console: Progress = SilentProgress()) -> dict[str, Any]:
@@ -18,14 +18,16 @@ def preview(recipe: Recipe, *, limit: int, console: Progress = SilentProgress())
     The ids of a row are those the model is trained on: for an encoder-decoder the prompt's, then the answer's.
     """
     prepared = read_data(recipe, console)
-    tokenizer, kind = load_tokenizer(recipe.model)
+    tokenizer, config = load_tokenizer(recipe.model)
     template = load_template(recipe.template.name, tokenizer=tokenizer)
-    examples, _ = make_examples(recipe, prepared, tokenizer, template, kind)
+    max_length = fitting_length(recipe.train, context_length(config), console)
+    examples, _ = make_examples(recipe, prepared, tokenizer, template, kind_of(config), max_length)
     return {
         **examples.train_ledger.to_dict(),
+        "longest": examples.train_ledger.max_length,
         "template": template.name,
-        "kind": kind,
-        "max_length": recipe.train.max_length,
+        "kind": kind_of(config),
+        "max_length": max_length,
         "over_length": recipe.train.over_length,
         "rows": [_row(example) for example in examples.train[:limit]],
     }

@@ -22,6 +22,7 @@ from tunesmith.workflows.opening import open_model
 from tunesmith.workflows.prepare import (
     Examples,
     files_of,
+    fitting_length,
     ledger_line,
     make_examples,
     read_data,
@@ -72,12 +73,18 @@ def _train(recipe: Recipe, run: Run, *, resume: bool, console: Progress, stop: S
     if run.training_file.is_file() and not _wants_more_steps(recipe, run):
         return prepared
     opened = open_model(recipe.model, recipe.template.name, console=console, batch_size=recipe.evaluate.batch_size, merge=True)
-    examples, left = make_examples(recipe, prepared, opened.loaded.tokenizer, opened.template, opened.loaded.kind)
+    examples, left = _examples(recipe, prepared, opened, console)
     if is_new:
         _write_data(run, recipe, left, examples, command)
     console.say(f"Training on {ledger_line(examples.train_ledger)}")
     tune(opened, examples, recipe, run, resume=resume, console=console, stop=stop)
     return left
+
+
+def _examples(recipe: Recipe, prepared: Prepared, opened: LocalModel, console: Progress) -> tuple[Examples, Prepared]:
+    loaded = opened.loaded
+    max_length = fitting_length(recipe.train, loaded.context_length, console)
+    return make_examples(recipe, prepared, loaded.tokenizer, opened.template, loaded.kind, max_length)
 
 
 def _wants_more_steps(recipe: Recipe, run: Run) -> bool:
@@ -105,7 +112,7 @@ def _write_data(run: Run, recipe: Recipe, prepared: Prepared, examples: Examples
 def _dry_run(recipe: Recipe, console: Progress) -> dict[str, Any]:
     prepared = read_data(recipe, console)
     opened = open_model(recipe.model, recipe.template.name, console=console, merge=True)
-    examples, left = make_examples(recipe, prepared, opened.loaded.tokenizer, opened.template, opened.loaded.kind)
+    examples, left = _examples(recipe, prepared, opened, console)
     console.say(f"Would train on {ledger_line(examples.train_ledger)}")
     loss = try_one_step(opened, examples, recipe, console)
     console.say(f"One step taken in memory: loss {loss:.3f}")

@@ -13,8 +13,9 @@ from typing import Any
 
 import torch
 import transformers
+from safetensors import SafetensorError
 
-from tunesmith.errors import ModelError, TrainingError
+from tunesmith.errors import ResourceError, TrainingError
 from tunesmith.files import write_json
 from tunesmith.model import adapters
 from tunesmith.model.forward import Forward, base_model
@@ -139,8 +140,8 @@ def _save_result(opened: LocalModel, forward: Forward, run: Run) -> None:
     shutil.rmtree(staging, ignore_errors=True)
     try:
         save_model(model, loaded.tokenizer, staging, stop_token_ids=opened.stop_token_ids())
-    except OSError as error:
-        raise ModelError(f"{run.model_dir}: the model could not be written ({error}). Free space, then go on with --resume.") from error
+    except (OSError, SafetensorError) as error:
+        raise ResourceError(f"{run.model_dir}: could not be written ({error}). Free space, then go on with --resume.") from error
     shutil.rmtree(run.model_dir, ignore_errors=True)
     staging.rename(run.model_dir)
 
