@@ -40,16 +40,15 @@ except ImportError:  # Windows: the process id in the lock file decides alone
 LAYOUT = (
     "recipe.yaml", "provenance.json", "metrics.jsonl", "training.json", "judgements.jsonl", "report.html", "report.md",
     "data/train.jsonl", "data/validation.jsonl", "data/test.jsonl", "data/dropped.jsonl", "data/changes.jsonl",
-    "data/card.md",
-    "data/funnel.json", "data/ledger.json", "checkpoints/step-*", "model/*", "model.tmp", "eval/*/*.jsonl", "eval/*/system.json", "eval/summary.json",
+    "data/card.md", "data/funnel.json", "data/ledger.json", "checkpoints/step-*", "model/*", "model.tmp",
+    "eval/*/*.jsonl", "eval/*/system.json", "eval/summary.json",
 )  # fmt: skip
 # A resumed run may change these: how often something is written, how it is tested, and for how long it goes on.
 FREE_ON_RESUME = (
     "output_dir", "evaluate.", "train.logging_steps", "train.save_steps", "train.max_steps", "train.num_train_epochs",
 )  # fmt: skip
-LOCK_PATIENCE_S = (
-    0.3  # `list_runs` looks at a lock by holding it for a moment; a run that starts just then waits so long
-)
+# `list_runs` looks at a lock by holding it for a moment; a run that starts just then waits so long.
+LOCK_PATIENCE_S = 0.3
 PACKAGES = (
     "torch",
     "transformers",

@@ -10,7 +10,7 @@ from transformers import PreTrainedTokenizerFast
 
 from tests.rendering.conftest import BRACKETS, GEMMA, LLAMA2, QWEN3, random_talk, random_text, talk
 from tunesmith.errors import ModelError, RowError
-from tunesmith.records import Drop, Message, Record
+from tunesmith.records import Drop
 from tunesmith.rendering.render import render, render_all
 from tunesmith.rendering.templates import BUILT_IN, load_template
 from tunesmith.rendering.tokenize import Encoded, encode, encode_prompt, encode_prompts
@@ -103,21 +103,17 @@ def test_random_conversations_on_tokenizers_that_put_a_space_first(metaspace, t5
     prompts_are_beginnings(t5_like, load_template("plain", tokenizer=t5_like), records, kind="seq2seq")
 
 
-def test_a_history_in_which_a_turn_looks_otherwise_keeps_its_prompt_ids(with_chatml_tokens, own):
-    """The first turns tile the text and the last does not: the prompt of the second must not depend on the third."""
-    template = load_template("own", tokenizer=own(with_chatml_tokens, QWEN3))
-    call = Message("assistant", " seams\n", tool_calls=({"name": "f", "arguments": {}},))
-    turns = (
-        Message("user", "a"),
-        call,
-        Message("tool", "t"),
-        Message("assistant", "\n\nb "),
-        Message("user", "c"),
-        Message("assistant", "d"),
+def test_a_history_in_which_a_turn_looks_otherwise_keeps_its_prompt_ids(byte_level, own):
+    """The first turns tile the text and the third does not: the prompt of the second must not depend on the third."""
+    source = BRACKETS.replace(
+        "m['content'] + eos_token", "(m['content'] if loop.last else m['content'][:9]) + eos_token"
     )
-    record = Record("r", turns)
-    assert len(render(record, template)) == 3
-    prompts_are_beginnings(with_chatml_tokens, template, [record])
+    template = load_template("own", tokenizer=own(byte_level, source))
+    record = talk("a", "\n\n b", "c", "\n\n d", "e", "a longer answer", "f", "g")
+    assert len(render(record, template)) == 4
+    prompts_are_beginnings(byte_level, template, [record])
+    merged = byte_level(render(record, template)[1].prompt_text)["input_ids"]
+    assert merged != encode_prompt(record.messages[:3], byte_level, template, kind="causal")
 
 
 def seams(tokenizer, num_texts, seed):
