@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -107,12 +107,14 @@ class TemplateSection(Section):
 class FullSection(Section):
     """Train every weight."""
 
+    usual_learning_rate: ClassVar = 2e-5
     method: Literal["full"] = "full"
 
 
 class LoraSection(Section):
     """Low-rank adapters (Hu et al. 2021) beside the frozen linear layers."""
 
+    usual_learning_rate: ClassVar = 2e-4
     method: Literal["lora"]
     r: int = Field(16, ge=1, description="Rank of the update.")
     lora_alpha: float = Field(32, gt=0, description="Scale: the update is multiplied by lora_alpha / r.")
@@ -187,6 +189,14 @@ class Recipe(Section):
     train: TrainSection = TrainSection()
     evaluate: EvaluateSection = EvaluateSection()
     output_dir: str | None = Field(None, description="The run folder; by default runs/ and the name of the recipe.")
+
+    @model_validator(mode="after")
+    def _learning_rate_of_the_method(self) -> Recipe:
+        """The default that hangs on another section, written out like every other."""
+        if self.train.learning_rate is None:
+            train = self.train.model_copy(update={"learning_rate": self.adapter.usual_learning_rate})
+            object.__setattr__(self, "train", train)  # the model is frozen, and not yet anybody's
+        return self
 
 
 ADAPTERS: tuple[type[Section], ...] = get_args(get_args(AdapterSection)[0])

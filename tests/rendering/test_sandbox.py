@@ -100,6 +100,21 @@ def test_a_malicious_template_is_refused_soon_and_in_one_line(name, byte_level, 
     assert time.perf_counter() - start < CHILDREN_SECONDS * max(1.0, os.getloadavg()[0])
 
 
+ESCAPES = list(MALICIOUS)[list(MALICIOUS).index("class") :]
+
+
+@pytest.mark.parametrize("name", ESCAPES)
+def test_a_template_reaches_nothing_of_python_and_changes_nothing(name):
+    """A refused template could have done its work before: what it makes of a conversation is empty or an error."""
+    job = Job([{"role": "user", "content": "a"}], None, ((1, True),))
+    try:
+        ((result,),) = render_jobs("x", MALICIOUS[name], {}, [job], trusted=False)
+    except ModelError as error:
+        assert "unsafe" in str(error) or "underscore" in str(error)
+    else:
+        assert isinstance(result, Refusal) or result in ("", "[Undefined]")
+
+
 def test_a_malicious_part_that_only_some_conversations_reach_is_stopped_too(byte_level, own):
     template = load_template(
         "own",

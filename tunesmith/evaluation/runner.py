@@ -128,9 +128,9 @@ def answer_samples(
         identity: what decides the answers beside the sampling, e.g. a hash of weights and template.
     """
     folder = Path(eval_dir) / system
-    same_system = _claim(folder, {"system": system, "identity": identity, "sampling": _plain(asdict(sampling))})
+    _claim(folder, {"system": system, "identity": identity, "sampling": _plain(asdict(sampling))})
     for task, name in task_file_names(samples).items():
-        if same_system and _is_answered(folder / name, samples[task]):
+        if _is_answered(folder / name, samples[task]):
             if on_done is not None:
                 on_done(len(samples[task]))
             continue
@@ -146,19 +146,18 @@ def task_file_names(tasks: Iterable[str]) -> dict[str, str]:
     return {task: f"{plain[task]}-{_digest(task)[:8]}.jsonl" if task in unsafe else f"{task}.jsonl" for task in tasks}
 
 
-def _claim(folder: Path, description: dict[str, Any]) -> bool:
-    """True where the answers in the folder were given by the system described; otherwise they go, and it is noted."""
+def _claim(folder: Path, description: dict[str, Any]) -> None:
+    """Keep the answers in the folder if the system described gave them; otherwise remove them, and note the system."""
     path = folder / "system.json"
     try:
         if path.is_file() and read_json(path) == description:
-            return True
+            return
     except DataError:
         pass  # a damaged description describes nobody
     write_json(path, {})  # nobody's answers until the old ones are gone, should we be killed in between
     for stale in sorted(folder.glob("*.jsonl")):
         stale.unlink()
     write_json(path, description)
-    return False
 
 
 def _is_answered(path: Path, samples: Sequence[Sample]) -> bool:
