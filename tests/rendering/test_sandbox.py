@@ -217,18 +217,17 @@ def test_a_worker_killed_while_it_works_is_reported_and_replaced(byte_level, own
 
 def test_threads_do_not_get_each_others_answers(byte_level, own):
     template = load_template("own", tokenizer=own(byte_level, ORDINARY))
-    wrong = []
+    right = []
 
     def ask(number: int) -> None:
         for i in range(50):
             text = f"{number} {i}"
-            if render(talk(text, text), template)[0].supervised_text != f"{text}<|endoftext|>":
-                wrong.append(text)
+            right.append(render(talk(text, text), template)[0].supervised_text == f"{text}<|endoftext|>")
 
     threads = [threading.Thread(target=ask, args=(number,)) for number in range(4)]
     [thread.start() for thread in threads]
     [thread.join() for thread in threads]
-    assert not wrong
+    assert right == [True] * 200
 
 
 def test_a_forked_process_gets_a_worker_of_its_own(byte_level, own):
@@ -236,7 +235,7 @@ def test_a_forked_process_gets_a_worker_of_its_own(byte_level, own):
     child = os.fork()
     if child == 0:
         good = render(talk("child", "c"), template)[0].supervised_text == "c<|endoftext|>"
-        os._exit(0 if good else 1)
+        os._exit(0 if good and sandbox._worker.pid_of_owner == os.getpid() else 1)
     assert render(talk("parent", "p"), template)[0].supervised_text == "p<|endoftext|>"
     assert os.waitpid(child, 0)[1] == 0
 
