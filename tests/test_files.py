@@ -171,7 +171,7 @@ def test_a_detail_says_what_is_wrong_without_the_text_of_the_row(tmp_path):
     path = put(tmp_path, "x.jsonl", b'{"secret": "my text" "x"}\n{"secret": NaN}\n')
     details = [str(row) for row in read_rows(path)]
     assert details == [
-        f"{path}:1: not valid JSON (expecting ',' delimiter, line 1 column 22).",
+        f"{path}:1: not valid JSON (expecting ',' delimiter, column 22). Fix or delete the line.",
         f"{path}:2: NaN is not JSON. Write null for a missing value.",
     ]
 

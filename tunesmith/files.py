@@ -160,7 +160,7 @@ def refuse_overwriting(inputs: Iterable[Pathlike], outputs: Pathlike | Iterable[
 def missing_path(path: Pathlike) -> DataError:
     """The error for a path that does not exist, with the nearest name in the last folder that does."""
     path = Path(path)
-    there = path
+    missing, there = path.name, path
     while not there.exists() and there != there.parent:
         missing, there = there.name, there.parent
     names = os.listdir(there) if there.is_dir() else []
@@ -367,11 +367,12 @@ def _row_of_line(path: Path, number: int, line: bytes) -> Row | RowError:
 def _parse(text: str, source: str) -> Any:
     """The value of one JSON text. Raises `RowError`."""
     try:
-        return DECODER.decode(text)
+        return DECODER.decode(text.rstrip())
     except json.JSONDecodeError as error:
         if _has_surrogate(text):
             raise RowError("not_utf8", "the line is not valid UTF-8. Save the file as UTF-8.", source) from None
-        raise RowError("broken_json", f"not valid JSON ({_json_problem(error)}).", source) from None
+        problem = f"{error.msg[0].lower()}{error.msg[1:].rstrip(':')}, column {error.colno}"
+        raise RowError("broken_json", f"not valid JSON ({problem}). Fix or delete the line.", source) from None
     except RecursionError:
         raise RowError("nested_too_deep", f"nested deeper than {MAX_DEPTH} levels.", source) from None
     except ValueError:  # an integer of more than 4300 digits

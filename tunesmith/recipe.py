@@ -99,7 +99,7 @@ class TemplateSection(Section):
 
     name: str = Field(
         "auto",
-        description="auto (the model's own, else plain), own, chatml, alpaca, plain, or a path to a .jinja file.",
+        description="auto (the model's own, else plain; bare for T5 and its like), own, chatml, alpaca, plain, bare, or a .jinja file.",
     )
     num_shots: int = Field(0, ge=0, description="Worked examples put before each request: 0, 1 or k.")
 
@@ -175,7 +175,7 @@ class EvaluateSection(Section):
     )
 
 
-Curate = Literal["none", "basic", "default"] | tuple[dict[str, Any], ...]
+Curate = Literal["none", "basic", "default"] | tuple[str | dict[str, Any], ...]
 
 
 class Recipe(Section):

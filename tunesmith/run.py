@@ -494,10 +494,12 @@ class RunSummary:
 
 
 def list_runs(root: str | os.PathLike[str]) -> list[RunSummary]:
-    """Every run at, in or one folder below ``root``, oldest first. Raises `DataError` when there is no such folder."""
+    """Every run at, in or one folder below ``root``, oldest first. Raises `DataError` when it is no folder."""
     root = Path(root)
-    if not root.is_dir():
+    if not root.exists():
         raise missing_path(root)
+    if not root.is_dir():
+        raise DataError(f"{root}: is a file. Name the folder the runs lie in.")
     folders = [
         root,
         *(file.parent for pattern in ("*/recipe.yaml", "*/*/recipe.yaml") for file in sorted(root.glob(pattern))),

@@ -57,7 +57,7 @@ def test_a_template_file_is_found_by_its_path(byte_level, tmp_path):
 
 
 REFUSED = {
-    "own": (None, "the model has no chat template of its own. Set template.name to chatml, alpaca or plain"),
+    "own": (None, "the model has no chat template of its own. Set template.name to chatml, alpaca, plain or bare"),
     "chatmm": (None, "template.name: no template `chatmm` (No such file or directory). Did you mean `chatml`?"),
     "does not compile": ("{% for m in messages %}", "does not compile: line 1: Unexpected end of template"),
     "no stop token": (
@@ -204,3 +204,12 @@ def test_bos_is_written_by_the_template_where_the_tokenizer_would_add_it(metaspa
 def test_variants_of_a_template_by_name_fall_back_to_the_default_one(byte_level, own):
     own(byte_level, {"tool_use": "{{ 1 }}", "default": BRACKETS})
     assert load_template("own", tokenizer=byte_level).source == BRACKETS
+
+
+def test_bare_writes_nothing_but_the_words_and_is_what_an_encoder_decoder_gets(byte_level):
+    template = load_template("auto", tokenizer=byte_level, kind="seq2seq")
+    assert template.name == "bare"
+    assert load_template("auto", tokenizer=byte_level).name == "plain"
+    asked = [Message("system", "Be brief."), Message("user", "Hot?")]
+    assert render_prompt(asked[1:], template) == f"{template.bos_token or ''}Hot?\n"
+    assert render_prompt(asked, template).endswith("Be brief.\n\nHot?\n")

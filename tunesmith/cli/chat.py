@@ -34,7 +34,7 @@ def chat(
         value(
             "--template",
             metavar="NAME",
-            help="Another template than the model's: chatml, alpaca, plain or a .jinja file.",
+            help="Another template than the model's: chatml, alpaca, plain, bare or a .jinja file.",
         ),
     ] = None,
     max_new_tokens: Annotated[int, typer.Option("--max-new-tokens", min=1, metavar="N", help="Longest answer.")] = 256,

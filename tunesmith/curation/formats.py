@@ -168,7 +168,7 @@ def no_answer(row: Mapping[str, Any]) -> RowError:
         if near and asked
         else ""
     )
-    return RowError("no_answer", f"there is a question but no answer to learn.{fix}")
+    return RowError("no_answer", f"there is a question but no answer.{fix}")
 
 
 def _suggestion(row: Mapping[str, Any]) -> str:

@@ -240,13 +240,13 @@ def _count(parts: list[Record | Drop], report: ReadReport) -> list[Record | Drop
 
 def _stop_at_bad_row(drop: Drop, on_bad_row: str) -> None:
     if on_bad_row == "raise" and drop.reason not in LEFT_OUT:
-        raise RowError(drop.reason, drop.detail, drop.source)
+        way_on = "Set data.on_bad_row: drop to go on without such rows."
+        raise RowError(drop.reason, f"{drop.detail} {way_on}", drop.source)
 
 
 def _no_good_row(path: str, dropped: Counter[str], first: Drop | None) -> DataError:
     if first is None:
         return DataError(f"{path}: there are no rows in it. Give a file with at least one.")
     counts = ", ".join(f"{reason} {count}" for reason, count in dropped.most_common())
-    return DataError(
-        f"{path}: none of its {dropped.total()} rows can be used ({counts}). {first.source}: {first.detail}"
-    )
+    told = "its only row cannot be used" if dropped.total() == 1 else f"none of its {dropped.total():,} rows can be used"
+    return DataError(f"{path}: {told} ({counts}). {first.source}: {first.detail}")

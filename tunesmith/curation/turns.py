@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tunesmith.errors import RowError, did_you_mean
+from tunesmith.errors import RowError
 from tunesmith.records import Message
 
 ROLE_NAMES = {
@@ -146,8 +146,10 @@ def _role(turn: Mapping[str, Any], where: str) -> str:
     written = turn.get("role", turn.get("from"))
     role = ROLE_NAMES.get(written.strip().lower()) if isinstance(written, str) else None
     if role is None:
-        near = did_you_mean(str(written)[:40], ROLE_NAMES)
-        raise RowError("unknown_role", f"{where} has the unknown role {str(written)[:40]!r}.{near}")
+        raise RowError(
+            "unknown_role",
+            f"{where} has the unknown role {str(written)[:40]!r}. Use system, user, assistant or tool.",
+        )
     return role
 
 

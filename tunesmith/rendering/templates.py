@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from tunesmith.errors import ModelError, did_you_mean
 from tunesmith.rendering.sandbox import Job, Refusal, render_jobs
@@ -23,10 +23,10 @@ from tunesmith.rendering.sandbox import Job, Refusal, render_jobs
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-BUILT_IN = ("chatml", "alpaca", "plain")
-STOP_STRINGS = {"chatml": ("<|im_start|>", "<|im_end|>"), "alpaca": ("\n### Instruction:",), "plain": ("\nUser:",)}
-MARKERS = {"chatml": ("<|im_start|>", "<|im_end|>"), "alpaca": (), "plain": ()}
-HOW_TO_CHANGE = "set template.name to chatml, alpaca or plain"
+BUILT_IN = ("chatml", "alpaca", "plain", "bare")
+STOP_STRINGS = {"chatml": ("<|im_start|>", "<|im_end|>"), "alpaca": ("\n### Instruction:",), "plain": ("\nUser:",), "bare": ()}
+MARKERS = {"chatml": ("<|im_start|>", "<|im_end|>"), "alpaca": (), "plain": (), "bare": ()}
+HOW_TO_CHANGE = "set template.name to chatml, alpaca, plain or bare"
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class ChatTemplate:
     """A template that was tried out.
 
     Attributes:
-        name: ``chatml``, ``alpaca``, ``plain``, ``own`` or the path of a file.
+        name: ``chatml``, ``alpaca``, ``plain``, ``bare``, ``own`` or the path of a file.
         source: the Jinja text, to be saved as ``chat_template.jinja``.
         variables: the tokenizer's special tokens, by the names templates know (``bos_token`` …).
         stop_tokens: texts of the special tokens that end an assistant's turn.
@@ -69,12 +69,16 @@ class ChatTemplate:
 
 
 def load_template(
-    name: str, *, tokenizer: PreTrainedTokenizerBase | None = None, folder: str | Path | None = None
+    name: str,
+    *,
+    tokenizer: PreTrainedTokenizerBase | None = None,
+    folder: str | Path | None = None,
+    kind: Literal["causal", "seq2seq"] = "causal",
 ) -> ChatTemplate:
-    """The template of this name (``auto``, ``own``, ``chatml``, ``alpaca``, ``plain``) or path, for this tokenizer.
+    """The template of this name (``auto``, ``own``, ``chatml``, ``alpaca``, ``plain``, ``bare``) or path.
 
-    ``auto`` is the model's own (the tokenizer's, or ``chat_template.jinja`` in ``folder``) where it has one, else
-    ``plain``.
+    ``auto`` is the model's own (the tokenizer's, or ``chat_template.jinja`` in ``folder``) where it has one; else
+    ``plain``, or for an encoder-decoder ``bare``: T5 was pre-trained on requests without role markers.
 
     Raises:
         ModelError: there is no such template, it does not compile, it cannot render a question and an answer, or the
@@ -95,7 +99,8 @@ def load_template(
     if own is not None:
         return _load_own(own, tokenizer)
     if name == "auto" or name in BUILT_IN:
-        return _try_out(_built_in("plain" if name == "auto" else name, tokenizer), tokenizer)
+        usual = "bare" if kind == "seq2seq" else "plain"
+        return _try_out(_built_in(usual if name == "auto" else name, tokenizer), tokenizer)
     return _try_out(_foreign(name, _read_file(name), tokenizer), tokenizer)
 
 
@@ -129,7 +134,7 @@ def _read_file(path: str | Path) -> str:
         hint = did_you_mean(str(path), ("auto", "own", *BUILT_IN))
         raise ModelError(
             f"template.name: no template `{path}` ({error.strerror}).{hint} It is auto, own, chatml, alpaca, "
-            "plain, or the path of a .jinja file."
+            "plain, bare, or the path of a .jinja file."
         ) from None
 
 

@@ -24,7 +24,7 @@ def open_model(
     with explained_memory():
         loaded = load_model(section, merge=merge)
         loaded.model.to("cuda" if torch.cuda.is_available() else "cpu")
-    template = load_template(template_name, tokenizer=loaded.tokenizer)
+    template = load_template(template_name, tokenizer=loaded.tokenizer, kind=loaded.kind)
     capabilities = probe(loaded)
     for note in capabilities.notes:
         console.notice(note)

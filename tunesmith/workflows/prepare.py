@@ -51,11 +51,25 @@ def read_data(recipe: Recipe, console: Progress) -> Prepared:
     for notice in prepared.notices:
         console.notice(notice)
     first, kept = prepared.funnel[0], {split: len(getattr(prepared, split)) for split in SPLITS}
-    console.say(
-        f"{first['num_in']:,} rows, {first['num_out']:,} records, {sum(kept.values()):,} after cleaning: "
-        + ", ".join(f"{count:,} {split}" for split, count in kept.items())
-    )
+    console.say(f"{first['num_in']:,} rows in = {first['num_kept']:,} kept + {first['num_dropped']:,} dropped")
+    _tell_losses(prepared, console)
+    console.say(f"{first['num_out']:,} records: " + ", ".join(f"{count:,} {split}" for split, count in kept.items()))
     return prepared
+
+
+def _tell_losses(prepared: Prepared, console: Progress) -> None:
+    """A line for each stage that dropped something: how many, why, where the first one stands. What the recipe leaves out
+    on purpose (``max_records``, weights) is no warning."""
+    for entry in prepared.funnel:
+        lost = [drop for drop in prepared.drops if drop.stage == entry["stage"]]
+        parts = [drop for drop in prepared.drops if drop.stage == f"{entry['stage']}_part"]
+        tell = console.say if {drop.reason for drop in lost} <= {"not_chosen"} else console.warn
+        if lost:
+            of = f"{len(lost):,} of {entry['num_in']:,} {entry['unit']}"
+            tell(f"{entry['stage']}: {of} dropped ({_reasons(lost)}), the first at {lost[0].source}")
+        if parts:
+            told = f"{len(parts):,} parts of kept rows dropped ({_reasons(parts)}), the first at {parts[0].source}"
+            console.warn(f"{entry['stage']}: {told}")
 
 
 def saved_data(run: Run) -> Prepared | None:

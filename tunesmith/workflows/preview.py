@@ -19,7 +19,7 @@ def preview(recipe: Recipe, *, limit: int, console: Progress = SilentProgress())
     """
     prepared = read_data(recipe, console)
     tokenizer, config = load_tokenizer(recipe.model)
-    template = load_template(recipe.template.name, tokenizer=tokenizer)
+    template = load_template(recipe.template.name, tokenizer=tokenizer, kind=kind_of(config))
     max_length = fitting_length(recipe.train, context_length(config), console)
     examples, _ = make_examples(recipe, prepared, tokenizer, template, kind_of(config), max_length)
     return {
