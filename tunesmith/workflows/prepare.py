@@ -53,7 +53,7 @@ def read_data(recipe: Recipe, console: Progress) -> Prepared:
     first, kept = prepared.funnel[0], {split: len(getattr(prepared, split)) for split in SPLITS}
     console.say(f"{first['num_in']:,} rows in = {first['num_kept']:,} kept + {first['num_dropped']:,} dropped")
     _tell_losses(prepared, console)
-    console.say(f"{first['num_out']:,} records: " + ", ".join(f"{count:,} {split}" for split, count in kept.items()))
+    console.say(f"{sum(kept.values()):,} records left: " + ", ".join(f"{count:,} {split}" for split, count in kept.items()))
     return prepared
 
 
