@@ -99,6 +99,17 @@ def test_a_learning_rate_may_be_written_as_people_write_it(write, text, value):
     assert load_recipe(write(GOOD + f"train: {{learning_rate: {text}}}\n")).train.learning_rate == value
 
 
+def test_a_stage_without_settings_may_be_its_name_alone(write):
+    recipe = load_recipe(write(GOOD + "curate: [drop_empty, {use: drop_duplicates}]\n"))
+    assert recipe.curate == ("drop_empty", {"use": "drop_duplicates"})
+
+
+@pytest.mark.parametrize("text, rate", [("", 2e-5), ("adapter: {method: full}", 2e-5), ("adapter: {method: lora}", 2e-4)])
+def test_the_usual_learning_rate_of_the_method_is_written_out(write, text, rate):
+    recipe = load_recipe(write(f"{GOOD}{text}\n"))
+    assert recipe.train.learning_rate == rate and load_recipe(write(dump_recipe(recipe), "again.yaml")) == recipe
+
+
 def test_numbers_in_a_stage_are_numbers_too(write):
     recipe = load_recipe(write(GOOD + "curate: [{use: drop_short, min_ratio: 1e-3}]\n"))
     assert recipe.curate[0]["min_ratio"] == 1e-3
@@ -196,8 +207,8 @@ WRONG = [
         "train: {warmup_steps: 10}",
         "train.warmup_steps: no such field. Say it as a share of the steps: train.warmup_ratio.",
     ),
-    ("curate: bsic", "curate: must be none, basic, default or a list of mappings, got 'bsic'. Did you mean `basic`?"),
-    ("curate: [drop_empty]", "curate: must be none, basic, default or a list of mappings"),
+    ("curate: bsic", "curate: must be none, basic, default or a list of texts or mappings, got 'bsic'. Did you mean `basic`?"),
+    ("curate: [3]", "curate: must be none, basic, default or a list of texts or mappings"),
     ("evaluate: {tasks: x.jsonl}", "evaluate.tasks: must be a list of texts, got 'x.jsonl'."),
     ("evaluate: {base_num_shots: [0, x]}", "evaluate.base_num_shots[1]: must be a whole number, got 'x'."),
     ("evaluate: {max_samples: 0}", "evaluate.max_samples: must be at least 1, got 0. By default 200:"),
@@ -455,7 +466,7 @@ OVERRIDES = [
         "adapter={method: lora, rnak: 3}",
         "--set adapter={method: lora, rnak: 3}: adapter.rnak: no such field. Did you mean `r`?",
     ),
-    ("curate.use=3", "curate: must be none, basic, default or a list of mappings, got a mapping."),
+    ("curate.use=3", "curate: must be none, basic, default or a list of texts or mappings, got a mapping."),
     (
         "data.sources.5.weight=3",
         "--set data.sources.5.weight=3: `data.sources` is a list of 1, so there is no `5` in it to set.",

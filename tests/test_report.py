@@ -495,6 +495,23 @@ def test_advice_appears_when_its_fact_does_and_not_before(title, run):
     assert words in advice_of(run)[title]
 
 
+def test_no_more_length_is_advised_than_the_model_takes(run):
+    edit_json(run / "data/ledger.json", lambda v: v["train"].update(num_truncated=400))
+    for context_length, words in ((1500, "train.max_length: 1500"), (1024, "a model that takes more than 1,024 tokens")):
+        edit_json(run / "training.json", lambda v, most=context_length: v.update(context_length=most))
+        assert words in advice_of(run)["Make room for long records"]
+
+
+def test_an_unknown_smallest_difference_is_not_printed_as_n_a(run):
+    def undecided(summary):
+        for row in summary["comparisons"]:
+            row["verdict"] = "no difference"
+        summary["smallest_detectable_difference"] = dict.fromkeys(summary["smallest_detectable_difference"])
+
+    edit_json(run / "eval/summary.json", undecided)
+    assert "a true difference may go unseen" in advice_of(run)["Test on more rows"]
+
+
 @pytest.mark.parametrize(
     "losses, title",
     [

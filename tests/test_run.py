@@ -105,6 +105,20 @@ def test_an_earlier_run_is_refused_with_the_way_on(tmp_path):
     assert not run.lock_file.exists()
 
 
+def test_a_run_that_fails_before_it_wrote_any_data_leaves_nothing(tmp_path):
+    with pytest.raises(DataError), Run.create(tmp_path / "a", RECIPE):
+        raise DataError("no rows")
+    assert not (tmp_path / "a").exists()
+    with pytest.raises(DataError), Run.create(tmp_path / "b", RECIPE) as run:
+        write_json(run.funnel_file, [])
+        raise DataError("no rows")
+    assert run.exists()
+    Run.create(tmp_path / "c", RECIPE).release()
+    with pytest.raises(DataError), Run.create(tmp_path / "c", RECIPE, resume=True) as run:
+        raise DataError("no rows")
+    assert run.exists()  # it was there before
+
+
 def test_overwriting_deletes_what_a_run_wrote_and_nothing_else(tmp_path):
     run = Run.create(tmp_path / "a", RECIPE)
     run.release()
@@ -278,9 +292,9 @@ def test_a_folder_without_permission_is_told_in_one_line(tmp_path):
 @pytest.mark.parametrize(
     "number, words",
     [
-        (errno.ENOSPC, "the disk is full. Make room, or choose another --output-dir."),
+        (errno.ENOSPC, "the disk is full. Make room"),
         (errno.EACCES, "no permission. Change its owner or mode"),
-        (errno.EROFS, "the file system is read-only. Choose another --output-dir."),
+        (errno.EROFS, "the file system is read-only."),
         (errno.EDQUOT, "the disk quota is used up."),
         (errno.EFBIG, "larger than the system allows"),
         (errno.EIO, "the disk fails"),
@@ -292,6 +306,12 @@ def test_what_the_system_says_becomes_one_line_with_path_and_fix(number, words):
     assert str(told).startswith(f"runs/a/metrics.jsonl: {words}") and told.exit_code == 5
     assert "\n" not in str(told)
     assert str(resource_error(OSError(number, "x"))).startswith(words[0].upper() + words[1:])
+
+
+def test_another_folder_is_advised_only_where_a_run_folder_is_written():
+    error = PermissionError(errno.EACCES, "Permission denied", "models/m/recipe.yaml")
+    assert str(resource_error(error)) == "models/m/recipe.yaml: no permission. Change its owner or mode."
+    assert str(resource_error(error, "runs/a")).endswith("owner or mode, or choose another --output-dir.")
 
 
 def test_a_path_through_a_file_is_refused(tmp_path):

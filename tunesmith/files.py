@@ -98,10 +98,8 @@ def read_jsonl(path: Pathlike) -> list[dict[str, Any]]:
 def _own_row(source: str, line: bytes) -> dict[str, Any]:
     try:
         value = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise DataError(
-            f"{source}: not valid JSON ({_json_problem(error)}). Was the file cut short or edited?"
-        ) from None
+    except (ValueError, RecursionError):
+        raise DataError(f"{source}: not valid JSON. Was the file cut short or edited?") from None
     if not isinstance(value, dict):
         raise DataError(f"{source}: a row must be an object, got {_json_type(value)}. Was the file edited?")
     return value
@@ -372,7 +370,7 @@ def _parse(text: str, source: str) -> Any:
         if _has_surrogate(text):
             raise RowError("not_utf8", "the line is not valid UTF-8. Save the file as UTF-8.", source) from None
         problem = f"{error.msg[0].lower()}{error.msg[1:].rstrip(':')}, column {error.colno}"
-        raise RowError("broken_json", f"not valid JSON ({problem}). Fix or delete the line.", source) from None
+        raise RowError("broken_json", f"not valid JSON ({problem}).", source) from None
     except RecursionError:
         raise RowError("nested_too_deep", f"nested deeper than {MAX_DEPTH} levels.", source) from None
     except ValueError:  # an integer of more than 4300 digits

@@ -20,7 +20,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -70,6 +70,7 @@ class Run:
     def __init__(self, path: str | os.PathLike[str]):
         self.path = Path(path)
         self._lock: int | None = None
+        self._is_new = False  # made by this object, not found
 
     recipe_file = property(lambda self: self.path / "recipe.yaml")
     provenance_file = property(lambda self: self.path / "provenance.json")
@@ -169,6 +170,7 @@ class Run:
 
     def _prepare(self, recipe: Recipe, resume: bool, overwrite: bool, inputs: Iterable[str]) -> None:
         known = self.recipe_file.is_file()
+        self._is_new = not known
         if known and resume:
             self._refuse_other_recipe(recipe)
         elif known and overwrite:
@@ -195,6 +197,12 @@ class Run:
             raise UsageError(
                 f"{self.path}: was started with another recipe, so going on would mix two runs: {told}{more}."
                 f" Resume with {self.recipe_file}, or choose another --output-dir."
+            )
+        steps, wanted = _json_or_empty(self.training_file).get("num_steps", 0), recipe.train.max_steps
+        if wanted is not None and wanted < steps:
+            raise UsageError(
+                f"{self.path}: was trained for {steps} steps, and train.max_steps is now {wanted}."
+                " Raise it, or choose another --output-dir."
             )
 
     def _clear(self, inputs: Iterable[str]) -> None:
@@ -294,8 +302,19 @@ class Run:
         self.acquire()
         return self
 
-    def __exit__(self, *exc_info: object) -> None:
+    def __exit__(self, kind: object, *exc_info: object) -> None:
+        if kind is not None and self._is_new:
+            self._leave_nothing_begun()
         self.release()
+
+    def _leave_nothing_begun(self) -> None:
+        """Take back a run that failed before it wrote any data: the next attempt, with another recipe, begins anew."""
+        with suppress(OSError):
+            if set(os.listdir(self.path)) <= {"recipe.yaml", "provenance.json", self.lock_file.name}:
+                self.recipe_file.unlink(missing_ok=True)
+                self.provenance_file.unlink(missing_ok=True)
+                self.lock_file.unlink(missing_ok=True)
+                self.path.rmdir()
 
     # ── metrics and provenance ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -564,30 +583,32 @@ def _json_or_empty(path: Path) -> dict[str, Any]:
 
 # ── what the system says about a folder ─────────────────────────────────────────────────────────────────────────────
 
-_FIXES = {
-    errno.ENOSPC: "the disk is full. Make room, or choose another --output-dir.",
-    errno.EDQUOT: "the disk quota is used up. Make room, or choose another --output-dir.",
-    errno.EFBIG: "larger than the system allows a file to be (ulimit -f). Raise the limit.",
-    errno.EACCES: "no permission. Change its owner or mode, or choose another --output-dir.",
-    errno.EPERM: "not permitted. Change its owner or mode, or choose another --output-dir.",
-    errno.EROFS: "the file system is read-only. Choose another --output-dir.",
-    errno.EMFILE: "too many open files (ulimit -n). Raise the limit.",
-    errno.ENAMETOOLONG: "the name is too long. Choose a shorter --output-dir.",
-    errno.ENOTDIR: "a part of the path is a file, not a folder. Choose another --output-dir.",
-    errno.EISDIR: "a folder, where a file is to be.",
-    errno.EIO: "the disk fails (input/output error). Check the disk.",
+# What the system says, in words; and what to do instead where it is about a run folder.
+_PROBLEMS = {
+    errno.ENOSPC: ("the disk is full. Make room", ", or choose another --output-dir"),
+    errno.EDQUOT: ("the disk quota is used up. Make room", ", or choose another --output-dir"),
+    errno.EFBIG: ("larger than the system allows a file to be (ulimit -f). Raise the limit", ""),
+    errno.EACCES: ("no permission. Change its owner or mode", ", or choose another --output-dir"),
+    errno.EPERM: ("not permitted. Change its owner or mode", ", or choose another --output-dir"),
+    errno.EROFS: ("the file system is read-only", ". Choose another --output-dir"),
+    errno.EMFILE: ("too many open files (ulimit -n). Raise the limit", ""),
+    errno.ENAMETOOLONG: ("the name is too long. Choose a shorter one", ""),
+    errno.ENOTDIR: ("a part of the path is a file, not a folder", ". Choose another --output-dir"),
+    errno.EISDIR: ("a folder, where a file is to be", ""),
+    errno.EIO: ("the disk fails (input/output error). Check the disk", ""),
 }
 
 
 def is_resource(error: OSError) -> bool:
     """Whether an error is about what the machine has or allows, and not about a mistake of ours."""
-    return error.errno in _FIXES
+    return error.errno in _PROBLEMS
 
 
 def resource_error(error: OSError, path: str | os.PathLike[str] | None = None) -> ResourceError:
-    """What the system could not do, in one line with the path and the fix."""
+    """What the system could not do, in one line with the path and the fix; ``path`` is what was to be written in a run."""
     where = error.filename if error.filename is not None else path
-    text = _FIXES.get(error.errno, f"{error.strerror or error}.")
+    problem, elsewhere = _PROBLEMS.get(error.errno, (str(error.strerror or error), ""))
+    text = f"{problem}{elsewhere if path is not None else ''}."
     return ResourceError(
         f"{os.fspath(where)}: {text}" if isinstance(where, (str, os.PathLike)) else text[0].upper() + text[1:]
     )

@@ -124,7 +124,8 @@ def allowed_words(annotation: Any) -> str:
 
 
 def _plural(annotation: Any) -> str:
-    return {str: "texts", int: "whole numbers", float: "numbers"}.get(annotation, "mappings")
+    names = {str: "texts", int: "whole numbers", float: "numbers"}
+    return " or ".join(names.get(branch, "mappings") for branch in _branches(annotation))
 
 
 def _got(value: Any) -> str:

@@ -36,6 +36,7 @@ COMMANDS = ("init", "data", "preview", "run", "train", "report", "evaluate", "ch
 def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "r.yaml").write_text(RECIPE)
+    (tmp_path / "a.jsonl").write_text('{"instruction": "a", "output": "b"}\n')
     return tmp_path
 
 
@@ -235,6 +236,18 @@ def test_an_interrupt_from_the_keyboard_ends_with_130(here):
     started.send_signal(signal.SIGINT)
     _, err = started.communicate(timeout=10)
     assert (started.returncode, err) == (130, "Interrupted.\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_request_to_stop_is_not_lost_while_libraries_are_imported(number):
+    script = "import time\nfrom tunesmith.cli.console import importing\nclass Slow:\n    def __del__(self):\n"
+    script += "        print('on', flush=True); time.sleep(30)\nwith importing():\n    Slow()\nprint('went on')"
+    started = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    started.stdout.readline()
+    started.send_signal(number)
+    assert started.communicate(timeout=10) == ("", "Interrupted.\n") and started.returncode == 128 + number
 
 
 @pytest.mark.parametrize("words", [["init", "-"], ["data", "inspect", "big.jsonl"], ["runs", "--json"]])

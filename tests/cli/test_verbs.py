@@ -25,6 +25,7 @@ RECIPE = Recipe.model_validate({"model": {"name_or_path": "gpt2"}, "data": {"sou
 def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "r.yaml").write_text("model: {name_or_path: gpt2}\ndata: {sources: [a.jsonl]}\n")
+    (tmp_path / "a.jsonl").write_text('{"instruction": "a", "output": "b"}\n')
     return tmp_path
 
 
@@ -155,8 +156,11 @@ def test_inspect_takes_columns_that_are_not_recognized(here, capsys):
 
 def test_inspect_of_a_file_nobody_can_use_says_what_to_add(here, capsys):
     (here / "a.jsonl").write_text('{"foo": 1}\n')
-    code, out, _ = call(capsys, "data", "inspect", "a.jsonl")
-    assert code == 0 and "none of its 1 rows can be used" in out and "length" not in out
+    code, out, err = call(capsys, "data", "inspect", "a.jsonl")
+    assert (code, err.count("\n")) == (3, 1) and "length" not in out and "0 kept · 1 dropped" in out
+    assert err.startswith("a.jsonl: its only row cannot be used (unknown_format 1). a.jsonl:1: the columns (foo) fit no")
+    code, out, err = call(capsys, "data", "inspect", "a.jsonl", "--json")
+    assert code == 3 and json.loads(out)["dropped"] == {"unknown_format": 1} and err.count("\n") == 1
 
 
 def test_inspect_of_questions_without_answers_says_what_they_are_good_for(here, capsys):
@@ -281,7 +285,10 @@ def test_runs_are_a_table_with_model_scores_verdict_steps_time_and_state(here, c
         out,
         re.MULTILINE,
     )
-    assert re.search(r"^deep/er +interrupted +n/a", out, re.MULTILINE) and "not valid JSON" in " ".join(out.split())
+    assert re.search(r"^deep/er +interrupted +n/a", out, re.MULTILINE) and out.endswith(
+        "runs/deep/er: cannot be read in full: runs/deep/er/metrics.jsonl:1: not valid JSON."
+        " Delete the line, or start the run anew.\n"
+    )
     found = json.loads(call(capsys, "runs", "--json")[1])
     assert {run["path"] for run in found} == {"runs/dolly", "runs/deep/er"}
 
@@ -334,6 +341,18 @@ def test_in_a_pipe_line_k_of_the_output_answers_line_k_each_on_its_own(echo, cap
 def test_a_failure_in_a_pipe_ends_with_its_exit_code(echo, capsys, monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.StringIO("fail\n"))
     assert call(capsys, "chat", "m") == (4, "", "the server fails\n")
+
+
+def test_a_line_that_is_not_utf_8_is_named(echo, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.StringIO("one\ncaf\udce9\n"))
+    code, out, err = call(capsys, "chat", "m")
+    assert (code, len(out.splitlines())) == (3, 1)
+    assert err == "stdin:2: not valid UTF-8. Convert the input, for example with iconv.\n"
+
+
+def test_a_closed_stdin_asks_nothing(echo, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", None)
+    assert call(capsys, "chat", "m") == (0, "", "")
 
 
 def test_in_a_terminal_the_conversation_goes_on_until_ctrl_d(echo, capsys, monkeypatch):

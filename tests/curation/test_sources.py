@@ -163,7 +163,7 @@ BAD_FILES = [
     ),
     (
         [{"text": "t", "label": 1}],
-        r"none of its 1 rows can be used \(unknown_format 1\). .*x\.jsonl:1: .* \{input: text, output: label\}",
+        r"its only row cannot be used \(unknown_format 1\). .*x\.jsonl:1: .* \{input: text, output: label\}",
     ),
     ([{"prompt": "q"}], r"\(no_answer 1\)"),
 ]
@@ -178,7 +178,7 @@ def test_a_file_with_no_good_row_is_an_error(tmp_path, rows, message):
 def test_one_file_of_a_folder_with_no_good_row_is_an_error_that_names_it(tmp_path):
     put(tmp_path, "a.jsonl", [ALPACA])
     put(tmp_path, "b.jsonl", ["7"])
-    with pytest.raises(DataError, match=r"b\.jsonl: none of its 1 rows"):
+    with pytest.raises(DataError, match=r"b\.jsonl: its only row"):
         read(tmp_path)
 
 

@@ -307,3 +307,11 @@ def test_five_systems_on_eight_tasks_of_200_samples_take_less_than_10_seconds(tm
     start = time.process_time()
     summarize(tmp_path)
     assert time.process_time() - start < 10
+
+
+def test_the_sentence_says_when_interval_and_test_disagree(two_tasks):
+    summary = summarize(two_tasks, num_resamples=FAST)
+    [row] = [r for r in summary["comparisons"] if (r["task"], r["metric"], r["a"]) == ("overall", "rougeL", "base")]
+    row.update(delta=0.011, low=0.004, high=0.018, p=0.067, verdict="no difference")
+    sentence = verdict_sentence(summary)
+    assert "The interval leaves out 0 but the test does not call a difference: too close to tell." in sentence

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
-from peft import PeftModel
+from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import MambaConfig, MambaForCausalLM
 
+from tests.models import save_tiny
 from tests.training.rows import batch_of, forward_of, load, random_examples
 from tunesmith.errors import ModelError
 from tunesmith.model import adapters
@@ -64,6 +66,49 @@ def test_a_merged_adapter_gives_the_live_logits(model_folder):
     merged = adapters.merge(model)
     assert not isinstance(merged, PeftModel)
     assert (logits(loaded, merged) - live).abs().max() <= 1e-5
+
+
+def test_a_loaded_adapter_does_not_drop_anything_out(model_folders, tmp_path):
+    """P11: dropout belongs to training, and what is loaded is asked first."""
+    loaded = load(model_folders["llama"])
+    save_model(trained(loaded, LoraSection(method="lora", r=4, lora_dropout=0.5)), loaded.tokenizer, tmp_path)
+    again = load_model(ModelSection(name_or_path=str(tmp_path)))
+    assert not any(module.training for module in again.model.modules())
+    assert torch.equal(logits(again), logits(again))
+
+
+@pytest.mark.parametrize(("shape", "name"), [("llama", "lm_head"), ("llama", "embed_tokens"), ("gpt2", "lm_head"), ("t5", "shared")])
+def test_a_layer_that_shares_its_weights_is_not_adapted(tmp_path, shape, name):
+    """P2: merged, the update would change the other layer too; peft only warns."""
+    loaded = load(save_tiny(shape, tmp_path, tie_word_embeddings=True))
+    with pytest.raises(ModelError, match=f"adapter.target_modules: `{name}` shares its weights.*Leave it out"):
+        adapters.attach(loaded.model, LoraSection(method="lora", target_modules=[name]))
+
+
+def test_a_head_of_its_own_is_adapted_and_merged(tmp_path):
+    loaded = load(save_tiny("llama", tmp_path, tie_word_embeddings=False))
+    model = trained(loaded, LoraSection(method="lora", r=4, target_modules=["lm_head", "embed_tokens"]))
+    live = logits(loaded, model)
+    assert (logits(loaded, adapters.merge(model)) - live).abs().max() <= 1e-5
+
+
+def test_somebody_elses_adapter_of_a_shared_layer_is_loaded_but_not_merged(tmp_path):
+    loaded = load(save_tiny("llama", tmp_path / "base", tie_word_embeddings=True))
+    model = get_peft_model(loaded.model, LoraConfig(target_modules=["lm_head"], init_lora_weights=False, task_type="CAUSAL_LM"))
+    save_model(model, loaded.tokenizer, tmp_path / "adapter")
+    section = ModelSection(name_or_path=str(tmp_path / "adapter"))
+    load_model(section)
+    with pytest.raises(ModelError, match="changes `lm_head`, which shares its weights.*cannot be merged"):
+        load_model(section, merge=True)
+
+
+def test_an_adapter_finds_its_base_from_another_working_directory(model_folders, tmp_path, monkeypatch):
+    monkeypatch.chdir(model_folders["llama"].parent)
+    loaded = load(Path("llama"))
+    save_model(trained(loaded), loaded.tokenizer, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert adapters.base_of(tmp_path) == str(model_folders["llama"])
+    load_model(ModelSection(name_or_path="."))
 
 
 def test_an_adapter_can_be_merged_while_loading(model_folder, tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import torch
 
@@ -77,6 +79,21 @@ def test_a_model_forced_to_emit_a_terminator_stops(model_folders, monkeypatch, s
         assert (answer.text, answer.finish_reason, answer.num_completion_tokens) == ("", "stop", 0)
 
 
+def test_every_end_token_ends_the_generation_and_not_only_the_text(model_folders, monkeypatch):
+    """D8: nothing is generated behind it, whichever of them it is."""
+    model, calls = answering(model_folders["llama"]), []
+    model.loaded.model.generation_config.eos_token_id = [7, 9]
+    for token in (1, 7, 9):
+        forced = torch.full((model.loaded.config.vocab_size,), -1e4)
+        forced[token] = 1e4
+        monkeypatch.setattr(
+            model.loaded.model.lm_head, "forward",
+            lambda hidden, forced=forced, token=token: calls.append(token) or forced.expand(*hidden.shape[:-1], -1),
+        )  # fmt: skip
+        model.generate(conversations(1), Sampling(max_new_tokens=8))
+    assert calls == [1, 7, 9]
+
+
 def test_every_end_token_of_model_tokenizer_and_template_stops(model_folders):
     model = answering(model_folders["llama"])
     model.loaded.model.generation_config.eos_token_id = [7, 9]
@@ -86,7 +103,7 @@ def test_every_end_token_of_model_tokenizer_and_template_stops(model_folders):
 def test_a_saved_model_keeps_every_stop_token(model_folders, tmp_path):
     """D8: the same ids in config and generation_config, and the tokenizer's among them."""
     model = answering(model_folders["llama"], template="chatml")
-    model.loaded.model.generation_config.eos_token_id = [1, 9]
+    model.loaded.model.generation_config.eos_token_id = 9
     save_model(model.loaded.model, model.loaded.tokenizer, tmp_path, stop_token_ids=model.stop_token_ids())
     again = load_model(ModelSection(name_or_path=str(tmp_path)))
     assert again.model.generation_config.eos_token_id == again.model.config.eos_token_id == [1, 9]
@@ -103,6 +120,32 @@ def test_an_answer_is_cut_before_a_stop_string(models, shape):
     cut = model.generate(asked, Sampling(max_new_tokens=16, stop=(marker,)))[longest]
     assert cut.text == whole[longest].text[: whole[longest].text.index(marker)]
     assert cut.finish_reason == "stop"
+
+
+def test_answers_cut_at_a_stop_string_count_the_same_tokens_alone_and_in_a_batch(models):
+    """D6: what fills a row after its end is not part of the answer."""
+    model, asked = models["llama"], conversations(6)
+    whole = max((answer.text for answer in model.generate(asked, Sampling(max_new_tokens=16))), key=len)
+    sampling = Sampling(max_new_tokens=16, stop=(whole[3:5],))
+    together = model.generate(asked, sampling)
+    assert together == [model.generate([one], sampling)[0] for one in asked]
+    assert len({answer.num_completion_tokens for answer in together}) > 1
+
+
+HABITS = (
+    {"repetition_penalty": 1.8}, {"num_beams": 4}, {"no_repeat_ngram_size": 2}, {"forced_bos_token_id": 17},
+    {"forced_eos_token_id": 1}, {"do_sample": True, "temperature": 5.0}, {"begin_suppress_tokens": list(range(100, 300))},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("habit", HABITS, ids=lambda habit: next(iter(habit)))
+@pytest.mark.parametrize("shape", ["llama", "t5"])
+def test_greedy_is_greedy_whatever_the_makers_generation_config_says(models, tmp_path, shape, habit):
+    folder = save_tiny(shape, tmp_path, scale=3.0)
+    path = folder / "generation_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | habit))
+    sampling = Sampling(max_new_tokens=8)
+    assert answering(folder).generate(conversations(4), sampling) == models[shape].generate(conversations(4), sampling)
 
 
 def test_a_stop_string_ends_generation_early(models):
@@ -128,9 +171,18 @@ def test_a_prompt_at_the_end_of_the_context_gets_the_room_that_is_left(tmp_path)
     assert lengths[0] < 40 < lengths[1] < 64 < lengths[2]
     answers = model.generate(asked, Sampling(max_new_tokens=40))
     assert answers[2].finish_reason == "prompt_too_long"
-    assert all(0 <= answer.num_completion_tokens <= 64 - length for answer, length in zip(answers[:2], lengths))
+    assert [answer.num_completion_tokens for answer in answers[:2]] == [min(40, 64 - length) for length in lengths[:2]]
+    assert answers == [model.generate([one], Sampling(max_new_tokens=40))[0] for one in asked]
     with pytest.raises(ModelError, match="the model takes 64: start a new one"):
         list(model.stream(asked[2]))
+
+
+def test_a_decoder_is_padded_in_front_and_an_encoder_behind(models):
+    """D6: an encoder with learned positions counts them from the first column; T5, with relative ones, would not show it."""
+    ids, mask = models["t5"]._padded([[5, 6, 7], [8]])
+    assert (ids.tolist(), mask.tolist()) == ([[5, 6, 7], [8, 0, 0]], [[1, 1, 1], [1, 0, 0]])
+    ids, mask = models["llama"]._padded([[5, 6, 7], [8]])
+    assert (ids.tolist(), mask.tolist()) == ([[5, 6, 7], [0, 0, 8]], [[1, 1, 1], [0, 0, 1]])
 
 
 def test_without_padding_only_prompts_of_equal_length_share_a_batch(models):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer, MambaConfig, MptConfig, XLNetConfig
 
 from tests.models import save_tiny, tiny_tokenizer
 from tunesmith.errors import ModelError
@@ -27,8 +28,9 @@ def copy(model_folders, tmp_path) -> Path:
 
 
 def test_each_shape_loads_with_its_kind(model_folders):
-    kinds = {shape: load_model(section(folder)).kind for shape, folder in model_folders.items()}
-    assert kinds == {"llama": "causal", "gpt2": "causal", "t5": "seq2seq"}
+    loaded = {shape: load_model(section(folder)) for shape, folder in model_folders.items()}
+    assert {shape: one.kind for shape, one in loaded.items()} == {"llama": "causal", "gpt2": "causal", "t5": "seq2seq"}
+    assert not any(one.model.training for one in loaded.values())
     assert kind_of(load_tokenizer(section(model_folders["t5"]))[1]) == "seq2seq"
 
 
@@ -53,6 +55,38 @@ def test_a_saved_model_loads_with_plain_transformers_bitwise(model_folder, tmp_p
     again = auto.from_pretrained(tmp_path)
     assert all(torch.equal(p, q) for p, q in zip(loaded.model.parameters(), again.parameters(), strict=True))
     assert AutoTokenizer.from_pretrained(tmp_path).get_vocab() == loaded.tokenizer.get_vocab()
+
+
+CONTRADICTORY = {"temperature": 0.7, "do_sample": False, "repetition_penalty": 1.3, "num_beams": 1, "length_penalty": 2.0}
+
+
+def test_generation_habits_of_the_maker_are_dropped_and_token_ids_kept(copy, tmp_path):
+    """transformers refuses to save some of them, which would be after the training."""
+    path = copy / "generation_config.json"
+    ids = {"eos_token_id": [1, 5], "bos_token_id": 3}
+    path.write_text(json.dumps(json.loads(path.read_text()) | CONTRADICTORY | ids))
+    loaded = load_model(section(copy))
+    save_model(loaded.model, loaded.tokenizer, tmp_path / "out", stop_token_ids=[1, 5])
+    saved = json.loads((tmp_path / "out/generation_config.json").read_text())
+    assert not CONTRADICTORY.keys() & saved.keys()
+    assert (saved["eos_token_id"], saved["bos_token_id"], saved["pad_token_id"]) == ([1, 5], 3, 0)
+
+
+def test_an_encoder_decoder_that_does_not_say_how_answers_begin_is_saved_saying_it(tmp_path):
+    loaded = load_model(section(save_tiny("t5", tmp_path, decoder_start_token_id=None)))
+    assert loaded.decoder_start_token_id == loaded.tokenizer.pad_token_id == 0
+    save_model(loaded.model, loaded.tokenizer, tmp_path / "out")
+    again = AutoModelForSeq2SeqLM.from_pretrained(tmp_path / "out")
+    ids = torch.tensor([[5, 6, 1]])
+    assert again.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=2)[0, 0] == 0
+
+
+@pytest.mark.parametrize(
+    ("config", "limit"), [(XLNetConfig(), None), (MptConfig(max_seq_len=96), 96), (MambaConfig(), None)]
+)
+def test_the_limit_is_found_where_a_family_keeps_it(config, limit):
+    """XLNet says -1 for none; MPT's attention fails on a text beyond its own."""
+    assert context_length(config) == limit
 
 
 def _without(name):
@@ -107,6 +141,22 @@ def test_a_damaged_folder_is_one_clear_line(copy, damage, message):
         load_model(section(copy))
     assert "\n" not in str(caught.value)
     assert str(copy) in str(caught.value)
+
+
+@pytest.mark.parametrize("file", ["config.json", "tokenizer_config.json"])
+@pytest.mark.parametrize("model_type", ["llama", "never-heard-of"])
+def test_code_beside_a_model_is_never_run(copy, file, model_type):
+    canary = copy / "canary"
+    (copy / "evil.py").write_text(f"open({str(canary)!r}, 'w').write('run')\nclass Evil: pass\n")
+    changes = {"auto_map": {"AutoConfig": "evil.Evil"}}
+    if file == "tokenizer_config.json":
+        changes = {"auto_map": {"AutoTokenizer": ["evil.Evil", "evil.Evil"]}, "tokenizer_class": "Evil"}
+    path = copy / file
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    _config(model_type=model_type)(copy)
+    with suppress(ModelError):
+        load_model(section(copy))
+    assert not canary.exists()
 
 
 @pytest.mark.parametrize(

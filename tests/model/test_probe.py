@@ -28,6 +28,14 @@ def test_the_probe_leaves_weights_generators_and_mode_as_they_were(model_folders
     assert all(torch.equal(p, q) for p, q in zip(before, loaded.model.parameters(), strict=True))
 
 
+def test_the_probe_asks_where_the_model_is(model_folder, monkeypatch):
+    """A model on a GPU takes no batches from elsewhere; a model that tells of another device must find out."""
+    loaded = load(model_folder)
+    monkeypatch.setattr(type(loaded.model), "device", property(lambda self: torch.device("meta")))
+    with pytest.raises((NotImplementedError, RuntimeError), match="meta"):
+        probe(loaded)
+
+
 def save(model, folder):
     model.save_pretrained(folder)
     tiny_tokenizer().save_pretrained(folder)
@@ -41,10 +49,12 @@ def test_a_model_that_sees_the_future_is_refused(tmp_path):
         probe(loaded)
 
 
-def test_a_sliding_window_is_not_packed(tmp_path):
+@pytest.mark.parametrize("window", [4, 4096])
+def test_a_sliding_window_is_not_packed(tmp_path, window):
+    """Also one so wide that the probe's short rows do not show it."""
     config = MistralConfig(
         vocab_size=VOCABULARY, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
-        num_key_value_heads=2, sliding_window=4,
+        num_key_value_heads=2, sliding_window=window,
     )  # fmt: skip
     found = probe(save(MistralForCausalLM(config), tmp_path))
     assert not found.can_pack

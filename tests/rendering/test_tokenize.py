@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 
 import pytest
 from transformers import PreTrainedTokenizerFast
@@ -11,7 +12,7 @@ from transformers import PreTrainedTokenizerFast
 from tests.rendering.conftest import BRACKETS, GEMMA, LLAMA2, QWEN3, random_talk, random_text, talk
 from tunesmith.errors import ModelError, RowError
 from tunesmith.records import Drop
-from tunesmith.rendering.render import render, render_all
+from tunesmith.rendering.render import Rendering, Segment, render, render_all
 from tunesmith.rendering.templates import BUILT_IN, load_template
 from tunesmith.rendering.tokenize import Encoded, encode, encode_prompt, encode_prompts
 
@@ -307,6 +308,19 @@ def test_an_answer_with_a_stop_token_inside_is_dropped(byte_level, own):
     assert isinstance(result, RowError) and result.reason == "template_drops_content"
     (example,) = encode_one(talk("a", "b c"), byte_level, template)
     assert isinstance(example, Encoded)
+
+
+@pytest.mark.parametrize("kind", ["causal", "seq2seq"])
+@pytest.mark.parametrize("answer", ["yes", "yes{stop}{stop}", "y{stop}es{stop}", "{stop}yes"])
+def test_an_answer_must_end_with_its_stop_token_and_have_it_once(byte_level, kind, answer):
+    """L9: the last guard, on ids, whatever the rendering let through."""
+    template = load_template("plain", tokenizer=byte_level)
+    text = answer.format(stop=template.stop_tokens[0])
+    rendering = Rendering("r", (Segment("User: a", False), Segment(text, True)), source="data.jsonl:3")
+    (drop,) = encode([rendering], byte_level, template, kind=kind, max_length=99, over_length="raise")
+    assert (drop.reason, drop.source) == ("control_token_in_text", "data.jsonl:3")
+    good = replace(rendering, segments=(rendering.segments[0], Segment("yes" + template.stop_tokens[0], True)))
+    assert isinstance(encode([good], byte_level, template, kind=kind, max_length=99, over_length="raise")[0], Encoded)
 
 
 def test_a_tokenizer_that_does_not_know_the_stop_token_is_refused(byte_level, metaspace):

@@ -101,6 +101,7 @@ def test_only_damaged_ones_are_an_error_and_none_at_all_is_not(tmp_path):
 def test_a_folder_left_half_written_by_a_kill_is_no_checkpoint(tmp_path):
     save_checkpoint(tmp_path, checkpoint(1))
     (tmp_path / "step-000002.tmp").mkdir()
+    (tmp_path / "step-000007.tmp").mkdir()
     assert newest_checkpoint(tmp_path, on_damage=ignore).step == 1
     save_checkpoint(tmp_path, checkpoint(2))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["step-000001", "step-000002"]
@@ -123,8 +124,40 @@ def test_a_full_disk_is_one_line_and_leaves_the_older_one(tmp_path, monkeypatch,
         save_checkpoint(tmp_path, checkpoint(2))
     assert "\n" not in str(caught.value)
     monkeypatch.undo()
+    assert not list(tmp_path.glob("*.tmp"))
     assert newest_checkpoint(tmp_path, on_damage=ignore).step in (1, 2)
     assert load_checkpoint(tmp_path, 1).step == 1
+
+
+def test_everything_is_on_disk_before_it_is_visible_and_older_ones_go_last(tmp_path, monkeypatch):
+    """RELIABILITY 2b: write, sync every file, sync the manifest, rename, sync the parent, prune."""
+    save_checkpoint(tmp_path, checkpoint(1), keep=1)
+    events: list[tuple[str, str]] = []
+    sync, rename, rmtree = saving._sync, type(tmp_path).rename, saving.shutil.rmtree
+    monkeypatch.setattr(saving, "_sync", lambda path: (events.append(("sync", path.name)), sync(path)))
+    monkeypatch.setattr(type(tmp_path), "rename", lambda path, to: (events.append(("rename", path.name)), rename(path, to))[1])
+    monkeypatch.setattr(
+        saving.shutil, "rmtree", lambda path, **k: (path.exists() and events.append(("remove", path.name)), rmtree(path, **k))
+    )
+    folder = save_checkpoint(tmp_path, checkpoint(2), keep=1)
+    files = {path.name for path in folder.iterdir()}
+    renamed = events.index(("rename", "step-000002.tmp"))
+    before = [name for what, name in events[:renamed] if what == "sync"]
+    assert set(before) == files | {"step-000002.tmp"}
+    assert before[-2:] == ["manifest.json", "step-000002.tmp"]
+    assert events[renamed + 1 :] == [("sync", tmp_path.name), ("remove", "step-000001")]
+
+
+def test_damaged_ones_of_later_steps_are_no_reason_to_remove_good_ones(tmp_path):
+    """Two are damaged and the run went on before them: what it saves now must still be there afterwards."""
+    for step in (1, 8, 9):
+        save_checkpoint(tmp_path, checkpoint(step), keep=3)
+    for step in (8, 9):
+        (tmp_path / f"step-00000{step}/manifest.json").unlink()
+    for step in (2, 3, 4):
+        save_checkpoint(tmp_path, checkpoint(step))
+    assert newest_checkpoint(tmp_path, on_damage=ignore).step == 4
+    assert sorted(path.name[-1] for path in tmp_path.iterdir()) == ["3", "4", "8", "9"]
 
 
 def test_every_random_generator_is_put_back():

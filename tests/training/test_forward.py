@@ -145,6 +145,34 @@ def test_a_batch_with_nothing_supervised_gives_zero_loss_and_zero_gradients(mode
     assert measured.num_supervised_tokens == 0
 
 
+def test_a_step_with_nothing_supervised_has_loss_zero_and_gradients_of_zero(model_folders):
+    """L16: also when there is nothing else in the step."""
+    loaded = load(model_folders["llama"])
+    rows = [replace(example, supervised=[False] * len(example.input_ids)) for example in random_examples("causal", (5, 9))]
+    loaded.model.requires_grad_(True)
+    assert accumulate(forward_of(loaded), Sft(), [batch_of(loaded, rows)], Weights(loaded.model, "fp32")) == 0.0
+    assert all(p.grad is None or not p.grad.any() for p in loaded.model.parameters())
+
+
+def test_no_forward_uses_a_cache(model_folder):
+    """With a cache transformers builds a mask of its own, and packed documents see each other."""
+    loaded = load(model_folder)
+    seen = []
+    loaded.model.register_forward_pre_hook(lambda _module, _args, kwargs: seen.append(kwargs), with_kwargs=True)
+    forward_of(loaded)(batch_of(loaded, random_examples(loaded.kind)))
+    assert [kwargs["use_cache"] for kwargs in seen] == [False]
+
+
+def test_log_probabilities_are_float32_whatever_the_model_computes_in(model_folders):
+    loaded = load(model_folders["llama"])
+    batch = batch_of(loaded, random_examples("causal"))
+    loaded.model.bfloat16()
+    logits = forward_of(loaded).supervised_logits(batch)
+    reference = logits.float().log_softmax(-1).gather(1, batch.targets[batch.supervised][:, None])[:, 0]
+    assert logits.dtype == torch.bfloat16
+    assert torch.allclose(forward_of(loaded)(batch), reference, atol=1e-6)
+
+
 def test_seq2seq_loss_is_the_token_mean_of_single_examples(model_folders):
     """L21: padding of the answers is no target."""
     loaded = load(model_folders["t5"])

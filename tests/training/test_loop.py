@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import signal
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-from tests.training.rows import forward_of, load, random_examples, rows_of
+from tests.training.rows import batch_of, forward_of, load, random_examples, rows_of
 from tunesmith.errors import CheckpointError, Interrupted, TrainingError
 from tunesmith.model import adapters
 from tunesmith.progress import SilentProgress
 from tunesmith.recipe import FullSection, LoraSection, TrainSection
-from tunesmith.training.loop import MAX_BAD_STEPS, Place, num_steps_of, train
+from tunesmith.training import loop
+from tunesmith.training.loop import MAX_BAD_STEPS, Place, _clip, num_steps_of, train
 from tunesmith.training.objectives import Sft
 from tunesmith.training.order import Order
+from tunesmith.training.precision import Weights
 from tunesmith.training.schedule import learning_rate_factor
+from tunesmith.training.validation import Validation, validate
 
 
 class Folder:
@@ -274,6 +279,151 @@ def test_metrics_lines_can_be_written_as_json_and_count_every_token(model_folder
     supervised = sum(sum(e.supervised[1:]) if loaded.kind == "causal" else len(e.target_ids) for e in examples)
     assert sum(line["num_supervised_tokens"] for line in folder.metrics) == supervised
     assert {"step", "epoch", "loss", "learning_rate", "grad_norm", "tokens_per_second"} <= folder.metrics[0].keys()
+
+
+def test_a_line_holds_the_mean_over_all_tokens_since_the_last_one(model_folder, tmp_path):
+    """L1, for the number that is printed: with steps of unequal token counts, at a rate that changes nothing."""
+    folder = Folder(tmp_path)
+    run(folder, model_folder, num_train_epochs=1, logging_steps=100, learning_rate=1e-12, gradient_accumulation_steps=1)
+    loaded = load(model_folder)
+    rows = [lambda example=example: batch_of(loaded, [example]) for example in random_examples(loaded.kind)]
+    assert folder.metrics[0]["loss"] == pytest.approx(validate(forward_of(loaded), Sft(), rows).loss, abs=1e-5)
+
+
+@pytest.mark.parametrize("shape", ["linear", "cosine"])
+def test_every_step_has_the_rate_the_schedule_says(model_folders, tmp_path, shape):
+    folder = Folder(tmp_path)
+    run(folder, model_folders["llama"], max_steps=8, lr_scheduler_type=shape, warmup_ratio=0.5)
+    expected = [0.01 * learning_rate_factor(step, num_steps=8, warmup_ratio=0.5, shape=shape) for step in range(8)]
+    assert [line["learning_rate"] for line in folder.metrics] == pytest.approx(expected)
+    assert expected[0] == 0.0025
+
+
+def test_gradients_are_clipped_to_the_norm_of_the_recipe_and_0_leaves_them(model_folders, tmp_path):
+    def clipped(name, **changes):
+        return run(Folder(tmp_path / name), model_folders["llama"], max_steps=3, **changes)[0]
+
+    free = clipped("free", max_grad_norm=0)
+    assert same(free, clipped("loose", max_grad_norm=1e9))
+    assert not same(free, clipped("tight", max_grad_norm=1e-6))
+
+
+def test_a_clipped_gradient_has_the_norm_and_the_line_has_the_one_before():
+    weights = Weights(torch.nn.Linear(3, 2), "fp32")
+    for weight in weights.masters.values():
+        weight.grad = torch.ones_like(weight)
+    assert _clip(weights, 0.5) == pytest.approx(8**0.5)
+    assert sum(weight.grad.square().sum() for weight in weights.masters.values()) ** 0.5 == pytest.approx(0.5, rel=1e-4)
+
+
+def test_the_decay_of_the_recipe_reaches_the_optimizer(model_folders, tmp_path):
+    with_decay, without = (
+        run(Folder(tmp_path / str(decay)), model_folders["llama"], max_steps=1, weight_decay=decay)[0] for decay in (0.5, 0.0)
+    )
+    assert {name for name in without if not torch.equal(with_decay[name], without[name])} == {
+        name for name, weight in without.items() if weight.ndim >= 2
+    }
+
+
+def test_dropout_is_drawn_from_the_seed_of_the_recipe_alone(model_folders, tmp_path):
+    method = LoraSection(method="lora", r=4, lora_dropout=0.3)
+    one, two, other = (
+        run(Folder(tmp_path / name), model_folders["llama"], method, max_steps=3, seed=seed, prepare=lambda _, n=n: torch.manual_seed(n))[0]
+        for n, (name, seed) in enumerate([("one", 4), ("two", 4), ("other", 5)])
+    )
+    assert same(one, two)
+    assert not same(one, other)
+
+
+def test_patience_counts_validations_in_a_row(model_folders, tmp_path, monkeypatch):
+    """A better loss starts the count anew; an equal one, or one that is not a number, is none."""
+    losses = iter([5.0, 4.0, 4.5, 4.5, 3.0, 3.0, float("nan"), 3.1, 1.0])
+    monkeypatch.setattr(loop, "validate", lambda *_: Validation(next(losses), 1))
+    options = dict(eval_steps=1, early_stopping_patience=3, validation=True)
+    _, result, _ = run(Folder(tmp_path), model_folders["llama"], max_steps=20, **options)
+    assert (result.best_step, result.best_validation_loss) == (5, 3.0)
+    assert (result.num_steps, result.stopped_early) == (8, True)
+    assert result.stop_reason == "no better validation loss in 3 validations"
+
+
+def test_the_best_weights_are_kept_between_checkpoints_too(model_folders, tmp_path):
+    """Checkpoints far apart: the best one is written when it is found, and survives the newer ones."""
+    folder = Folder(tmp_path)
+    options = dict(learning_rate=0.05, eval_steps=1, early_stopping_patience=4, validation=True)
+    weights, result, _ = run(folder, model_folders["llama"], max_steps=60, save_steps=1000, **options)
+    best, _, _ = run(Folder(tmp_path / "short"), model_folders["llama"], max_steps=result.best_step, learning_rate=0.05)
+    assert result.best_step < result.num_steps
+    assert same(weights, best)
+
+
+def test_the_last_step_has_a_checkpoint_and_so_has_the_one_that_was_stopped(model_folders, tmp_path):
+    run(Folder(tmp_path / "whole"), model_folders["llama"], max_steps=3, save_steps=100)
+    with pytest.raises(Interrupted):
+        run(Folder(tmp_path / "stopped"), model_folders["llama"], max_steps=3, save_steps=100, should_stop=Stops(2))
+    assert [path.name for path in (tmp_path / "whole/checkpoints").iterdir()] == ["step-000003"]
+    assert [path.name for path in (tmp_path / "stopped/checkpoints").iterdir()] == ["step-000002"]
+
+
+def test_a_stop_that_comes_with_the_last_step_finds_the_training_done(model_folders, tmp_path):
+    _, result, _ = run(Folder(tmp_path), model_folders["llama"], max_steps=2, should_stop=Stops(2))
+    assert result.num_steps == 2
+
+
+def test_a_resumed_run_writes_the_lines_an_uninterrupted_one_writes(model_folders, tmp_path, monkeypatch):
+    """D1: also where a line is the mean of steps before and after the stop, and for the time that has passed."""
+    lines = {}
+    for name, stop_at in (("whole", None), ("stopped", 4)):
+        monkeypatch.setattr(loop, "time", SimpleNamespace(perf_counter=itertools.count().__next__))
+        folder = Folder(tmp_path / name)
+        if stop_at is not None:
+            with pytest.raises(Interrupted):
+                run(folder, model_folders["llama"], max_steps=6, logging_steps=3, should_stop=Stops(stop_at))
+        result = run(folder, model_folders["llama"], max_steps=6, logging_steps=3, resume=stop_at is not None)[1]
+        lines[name] = [*folder.metrics, result]
+    assert lines["whole"] == lines["stopped"]
+    assert [line["step"] for line in lines["whole"][:-1]] == [3, 6]
+
+
+def test_a_run_killed_before_its_first_checkpoint_starts_with_an_empty_log(model_folders, tmp_path):
+    folder = Folder(tmp_path)
+    folder.metrics.append({"step": 1, "loss": 9.0})
+    run(folder, model_folders["llama"], max_steps=2, resume=True)
+    assert [line["step"] for line in folder.metrics] == [1, 2]
+    assert folder.metrics[0]["loss"] != 9.0
+
+
+class BadAt(Sft):
+    """Not finite at these calls, counted from 1; with one micro-batch a step a call is a step."""
+
+    def __init__(self, *bad: int):
+        self.bad, self.calls = bad, 0
+
+    def losses(self, forward, batch):
+        self.calls += 1
+        return {"loss": super().losses(forward, batch)["loss"] * (float("nan") if self.calls in self.bad else 1.0)}
+
+
+def test_bad_steps_end_the_run_only_in_a_row(model_folders, tmp_path):
+    loaded = load(model_folders["llama"])
+    rows = rows_of(loaded, random_examples("causal"))
+    result = train(
+        forward_of(loaded), BadAt(1, 2, 4, 5, 7), rows, rows_of(loaded, []), section(max_steps=8, gradient_accumulation_steps=1),
+        Folder(tmp_path).place, progress=SilentProgress(), fingerprint={},
+    )  # fmt: skip
+    assert result.num_skipped_steps == 5
+
+
+def test_skipped_steps_are_remembered_over_a_resume(model_folders, tmp_path):
+    """Two bad steps before the stop and one after it are three in a row."""
+    options = dict(progress=SilentProgress(), fingerprint={})
+    for resume, objective, stop, error in ((False, BadAt(1, 2), Stops(2), Interrupted), (True, BadAt(1), lambda: None, TrainingError)):
+        loaded = load(model_folders["llama"])
+        rows = rows_of(loaded, random_examples("causal"))
+        with pytest.raises(error):
+            train(
+                forward_of(loaded), objective, rows, rows_of(loaded, []), section(max_steps=8, gradient_accumulation_steps=1),
+                Folder(tmp_path).place, resume=resume, should_stop=stop, **options,
+            )  # fmt: skip
 
 
 # -- order and schedule ------------------------------------------------------------------------------------------------

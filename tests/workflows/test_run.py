@@ -15,7 +15,7 @@ import pytest
 import torch
 from peft import PeftModel
 from safetensors.torch import load_file
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from tests.workflows.recipes import recipe, write_rows
 from tunesmith.errors import CheckpointError, DataError, UsageError
@@ -98,6 +98,7 @@ def test_the_result_loads_with_plain_transformers_and_peft(runs, model_folders):
     ours = load_model(ModelSection(name_or_path=str(runs / "llama")))
     with torch.no_grad():
         assert torch.equal(model(input_ids=ids).logits, ours.model(input_ids=ids).logits)
+    assert GenerationConfig.from_pretrained(runs / "llama/model").eos_token_id == [tokenizer.eos_token_id]
 
 
 def test_training_twice_gives_the_same_bytes(runs, model_folders, tmp_path):
@@ -111,7 +112,8 @@ def test_full_tuning_on_packed_rows_works_and_saves_a_whole_model(model_folders,
     run(made, tmp_path / "run")
     training = read_json(tmp_path / "run/training.json")
     assert training["num_trainable_parameters"] == training["num_parameters"]
-    AutoModelForCausalLM.from_pretrained(tmp_path / "run/model")
+    model = AutoModelForCausalLM.from_pretrained(tmp_path / "run/model")
+    assert model.config.eos_token_id == model.generation_config.eos_token_id == [1]
 
 
 def test_training_stopped_and_resumed_with_more_steps_equals_training_at_once(model_folders, tmp_path):

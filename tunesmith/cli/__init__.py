@@ -55,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; an error is one message on stderr (and a traceback for ``--debug``)."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(
@@ -75,6 +76,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if message:
             print(message, file=sys.stderr)
         return code
+
+
+def _open_closed_streams() -> None:
+    """A stream closed by whoever started us (``<&-``, ``>&-``) is None in Python: one that holds nothing instead."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115  (lives as long as the process)
 
 
 def _reader_has_left() -> int:

@@ -10,9 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
-from tunesmith.cli.console import make_progress, results_only
+from tunesmith.cli.console import importing, make_progress, results_only
 from tunesmith.cli.options import argument, value
-from tunesmith.errors import TunesmithError, UsageError
+from tunesmith.errors import DataError, TunesmithError, UsageError
 from tunesmith.records import Message
 
 HELP = "Ctrl-D quits · /reset forgets the conversation · /system TEXT says how to behave"
@@ -45,12 +45,13 @@ def chat(
     """Talk to a model, a run or an API. From a pipe: each line is a question, each answer one line."""
     if num_shots and shots is None:
         raise UsageError("--num-shots takes its examples from --shots FILE, which is missing.")
-    from tunesmith.lm import Sampling
-    from tunesmith.workflows.chat import open_chat
-
     interactive = sys.stdin.isatty()
     if interactive:
         make_progress().say(f"Loading {target} …")
+    with importing():
+        from tunesmith.lm import Sampling
+        from tunesmith.workflows.chat import open_chat
+
     with results_only():
         model = open_chat(
             target, template=template, system=None, shots=shots, num_shots=num_shots or (3 if shots else 0)
@@ -70,6 +71,8 @@ class Conversation:
 
     def ask(self, text: str) -> Iterator[str]:
         """The answer in pieces; the conversation grows by what was answered to the end, or stopped by hand."""
+        if not is_text(text):
+            raise DataError("The question is not valid UTF-8. Convert the input, for example with iconv.")
         head = [Message("system", self.system)] if self.system else []
         question, answer = Message("user", text), ""
         try:
@@ -89,10 +92,17 @@ class Conversation:
         self.turns.clear()
 
 
+def is_text(text: str) -> bool:
+    """Whether text from stdin is valid: bytes that do not decode arrive as lone surrogates (PEP 383)."""
+    return text.encode("utf-8", "replace").decode() == text
+
+
 def _answer_lines(talk: Conversation) -> None:
     """Line k of the output answers line k of the input, each on its own; a line break in an answer is written \\n."""
-    for line in sys.stdin:
+    for number, line in enumerate(sys.stdin, start=1):
         question = line.rstrip("\r\n")
+        if not is_text(question):
+            raise DataError(f"stdin:{number}: not valid UTF-8. Convert the input, for example with iconv.")
         answer = "".join(talk.ask(question)) if question.strip() else ""
         print(answer.replace("\\", "\\\\").replace("\r", "").replace("\n", "\\n"), flush=True)
         talk.reset()

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from types import FrameType
 from typing import Any, TextIO
 
 from tunesmith.progress import Bar, Progress
@@ -30,6 +34,26 @@ def results_only() -> Iterator[None]:
     """Send what libraries print to stderr, so that stdout holds nothing but the result."""
     with contextlib.redirect_stdout(sys.stderr):
         yield
+
+
+@contextlib.contextmanager
+def importing() -> Iterator[None]:
+    """While the slow libraries are imported, end the process at once when asked to stop: nothing is begun yet, and an
+    exception raised while some object of theirs is being deleted would be lost, and the request with it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, _end_now) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _end_now(number: int, _frame: FrameType | None) -> None:
+    os.write(2, b"Interrupted.\n")
+    os._exit(128 + number)
 
 
 def figures(fields: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ import typer
 
 from tunesmith.cli.console import print_json
 from tunesmith.cli.options import Command, Group, Json, argument, value
-from tunesmith.errors import UsageError
+from tunesmith.errors import DataError, UsageError
 
 app = typer.Typer(cls=Group, help="Look at data files.", no_args_is_help=True, rich_markup_mode="rich")
 
@@ -38,10 +38,12 @@ def inspect(
     found = inspect_file(path, columns=column_map(columns or []), limit=limit).to_dict()
     if json:
         print_json(found)
-        return
-    from tunesmith.cli.inspect_text import print_inspection
+    else:
+        from tunesmith.cli.inspect_text import print_inspection
 
-    print_inspection(path, found)
+        print_inspection(path, found)
+    if found["problem"]:
+        raise DataError(found["problem"])
 
 
 def column_map(pairs: list[str]) -> dict[str, str] | None:

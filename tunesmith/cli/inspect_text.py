@@ -27,7 +27,8 @@ def print_inspection(path: str, found: dict[str, Any]) -> None:
     for row in found["rows"]:
         _print_row(console, row)
         console.print()
-    console.print(_judgement(path, found), soft_wrap=True)
+    if not found["problem"]:
+        console.print(_judgement(path, found), soft_wrap=True)
 
 
 def _facts(found: dict[str, Any]) -> Table:
@@ -122,8 +123,6 @@ def _fit(text: str, width: int) -> str:
 
 
 def _judgement(path: str, found: dict[str, Any]) -> Text:
-    if found["problem"]:
-        return Text(found["problem"], style="yellow")
     # An answer that only calls a tool has no text, but is learned; what cleaning would drop is not.
     answered = found["records"] - found["num_without_answer"] - found["would_be_dropped"].get("empty_answer", 0)
     lost = sum(found["dropped"].values())

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tunesmith.cli.console import clock, make_progress, print_json, result_console, results_only
+from tunesmith.cli.console import clock, importing, make_progress, print_json, result_console, results_only
 from tunesmith.cli.options import Json, argument, value
 from tunesmith.errors import UsageError
 
@@ -62,7 +62,8 @@ def evaluate(
             f"{missing} is missing. For example:"
             f" tunesmith evaluate {model or 'MODEL'} --tasks questions.jsonl --output scores"
         )
-    from tunesmith.workflows.evaluate import evaluate_model
+    with importing():
+        from tunesmith.workflows.evaluate import evaluate_model
 
     with results_only():
         summary = evaluate_model(
@@ -97,6 +98,9 @@ def runs(
         print(f"No runs in {folder}. Begin one with: tunesmith run RECIPE")
     else:
         result_console().print(runs_table(found, folder))
+        for run in found:
+            if run.problem is not None:
+                print(f"{run.path}: cannot be read in full: {run.problem}")
 
 
 def score_table(summary: dict[str, Any]) -> Any:
@@ -114,10 +118,9 @@ def score_table(summary: dict[str, Any]) -> Any:
             first = (task, f"{found['n']:,}") if index == 0 else ("", "")
             table.add_row(*first, metric, *(score_text(scores.get(system), metric) for system in systems))
     if len(summary["tasks"]) > 1:
-        for metric, scores in summary.get("overall", {}).items():
-            table.add_row(
-                "overall", "", metric, *(score_text(scores.get(system), metric) for system in systems), style="bold"
-            )
+        for index, (metric, scores) in enumerate(summary.get("overall", {}).items()):
+            cells = [score_text(scores.get(system), metric) for system in systems]
+            table.add_row("overall" if index == 0 else "", "", metric, *cells, style="bold")
     return table
 
 
@@ -139,7 +142,7 @@ def runs_table(found: list, folder: Path) -> Any:
     from rich.table import Table
     from rich.text import Text
 
-    colors = {"better": "green", "worse": "red", "running": "cyan", "trained": "cyan", "interrupted": "yellow"}
+    colors = {"better": "green", "worse": "red", "running": "cyan", "trained": "cyan", "interrupted": "yellow", "damaged": "red"}
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for name in ("run", "state", "model", "method", "metric", "base → tuned", "verdict", "steps", "time"):
         table.add_column(
@@ -151,7 +154,7 @@ def runs_table(found: list, folder: Path) -> Any:
         name = run.path.name if run.path.parent == folder else str(run.path.relative_to(folder))
         name = run.path.resolve().name if name == "." else name
         scores = f"{number(run.base, run.metric)} → {number(run.tuned, run.metric)}" if run.metric else "n/a"
-        verdict = run.problem or run.verdict or "n/a"
+        verdict = run.verdict or ("damaged" if run.problem is not None else "n/a")
         cells = [name, run.state, _short(run.model), run.method or "n/a", run.metric or "n/a", scores, verdict]
         cells += ["n/a" if run.step is None else f"{run.step:,}", "n/a" if run.seconds is None else clock(run.seconds)]
         table.add_row(*(Text(cell, style=colors.get(cell.split(" (")[0], "")) for cell in cells))

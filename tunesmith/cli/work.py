@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tunesmith.cli.console import make_progress, print_json, results_only
+from tunesmith.cli.console import importing, make_progress, print_json, results_only
 from tunesmith.cli.options import Json, argument, flag, value
 from tunesmith.errors import UsageError
 
@@ -65,7 +65,9 @@ def preview(
     """Show what the model will see, which tokens it learns from, and what is lost."""
     console = make_progress()
     loaded = _load(recipe, overrides, console)
-    from tunesmith.workflows.preview import preview as make_preview
+    _check_paths(loaded)
+    with importing():
+        from tunesmith.workflows.preview import preview as make_preview
 
     with results_only():
         shown = make_preview(loaded, limit=limit, console=console)
@@ -76,7 +78,7 @@ def preview(
     from tunesmith.model.load import load_tokenizer
 
     print_preview(shown, load_tokenizer(loaded.model)[0])
-    print(f"Next: tunesmith run {shlex.quote(str(recipe))}")
+    print(f"Next: {run_command('run', recipe, overrides)}")
 
 
 def run(
@@ -110,8 +112,11 @@ def _work(recipe, output_dir, overrides, resume, overwrite, dry_run, as_json, *,
         raise UsageError("--resume goes on with a run, --overwrite deletes it: give only one of them.")
     console = make_progress()
     loaded = _load(recipe, overrides, console)
+    if not resume:  # a run that goes on has its data
+        _check_paths(loaded)
     folder = output_dir or default_folder(recipe, loaded.output_dir)
-    from tunesmith.workflows.run import run_recipe
+    with importing():
+        from tunesmith.workflows.run import run_recipe
 
     command = shlex.join(["tunesmith", *sys.argv[1:]])
     with results_only():
@@ -125,13 +130,35 @@ def _work(recipe, output_dir, overrides, resume, overwrite, dry_run, as_json, *,
             until=until,
             command=command,
         )
-    print_json(summary) if as_json else _print_summary(summary, recipe, folder, dry_run, until)
+    if as_json:
+        print_json(summary)
+    elif dry_run:
+        verb = "train" if until == "train" else "run"
+        print("Ready: model and data are loaded, and one step works. Nothing was written.")
+        print(f"Next: {run_command(verb, recipe, overrides, output_dir)}")
+    else:
+        _print_summary(summary, folder, until)
 
 
 def _load(path: Path, overrides: list[str] | None, console: Any) -> Any:
     from tunesmith.recipe import load_recipe, resolve_paths
 
     return resolve_paths(load_recipe(path, overrides or (), notify=console.notice), path)
+
+
+def _check_paths(recipe: Any) -> None:
+    """Find every data file before anything slow is imported. Raises `DataError`."""
+    from tunesmith.curation.sources import expand_paths
+
+    for path in (*(source.path for source in recipe.data.sources), *recipe.evaluate.tasks):
+        expand_paths(path)
+
+
+def run_command(verb: str, recipe: Path, overrides: list[str] | None, output_dir: Path | None = None) -> str:
+    """The command that does in earnest what was only looked at, with the same changes."""
+    words = ["tunesmith", verb, str(recipe)]
+    words += [word for change in overrides or () for word in ("--set", change)]
+    return shlex.join([*words, *(["--output-dir", str(output_dir)] if output_dir is not None else [])])
 
 
 def default_folder(recipe: Path, named: str | None) -> Path:
@@ -141,17 +168,12 @@ def default_folder(recipe: Path, named: str | None) -> Path:
     return recipe if recipe.is_dir() else Path("runs") / recipe.stem
 
 
-def _print_summary(summary: dict[str, Any], recipe: Path, folder: Path, dry_run: bool, until: str) -> None:
+def _print_summary(summary: dict[str, Any], folder: Path, until: str) -> None:
     """The verdict, where the result is, and the next command."""
     run_dir = shlex.quote(str(summary.get("run_dir") or folder))
     if summary.get("verdict"):
         print(summary["verdict"])
-    if dry_run:
-        print(
-            "Ready: model and data are loaded, and one step works. Nothing was written.\n"
-            f"Next: tunesmith run {shlex.quote(str(recipe))}"
-        )
-    elif until == "train":
+    if until == "train":
         print(f"Model:  {run_dir}/model\nNext:   tunesmith chat {run_dir}")
     else:
         print(f"Report: {summary.get('report') or run_dir}\nNext:   tunesmith chat {run_dir}")

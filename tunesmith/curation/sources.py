@@ -101,6 +101,15 @@ def expand_paths(path: str) -> list[Path] | HubDataset:
         DataError: nothing there, with the nearest name; a folder or glob with no file we can read.
     """
     local = Path(path).expanduser()
+    try:
+        return _found(path, local)
+    except PermissionError as error:
+        raise DataError(
+            f"{error.filename}: no permission to look there. Change its mode or owner (chmod u+rx)."
+        ) from None
+
+
+def _found(path: str, local: Path) -> list[Path] | HubDataset:
     if local.is_dir():
         return _at_least_one(path, [file for file in _files_below(local) if is_supported(file)])
     if local.exists():
@@ -159,8 +168,12 @@ def read_records(
 
 
 def _files_below(folder: Path) -> list[Path]:
-    files = (Path(root) / name for root, _, names in os.walk(folder) for name in names)
+    files = (Path(root) / name for root, _, names in os.walk(folder, onerror=_raise) for name in names)
     return sorted(file for file in files if not any(part.startswith(".") for part in file.relative_to(folder).parts))
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def _at_least_one(path: str, files: list[Path]) -> list[Path]:
@@ -240,7 +253,7 @@ def _count(parts: list[Record | Drop], report: ReadReport) -> list[Record | Drop
 
 def _stop_at_bad_row(drop: Drop, on_bad_row: str) -> None:
     if on_bad_row == "raise" and drop.reason not in LEFT_OUT:
-        way_on = "Set data.on_bad_row: drop to go on without such rows."
+        way_on = "Correct the row, or set data.on_bad_row: drop to go on without it."
         raise RowError(drop.reason, f"{drop.detail} {way_on}", drop.source)
 
 
@@ -248,5 +261,6 @@ def _no_good_row(path: str, dropped: Counter[str], first: Drop | None) -> DataEr
     if first is None:
         return DataError(f"{path}: there are no rows in it. Give a file with at least one.")
     counts = ", ".join(f"{reason} {count}" for reason, count in dropped.most_common())
-    told = "its only row cannot be used" if dropped.total() == 1 else f"none of its {dropped.total():,} rows can be used"
+    count = dropped.total()
+    told = "its only row cannot be used" if count == 1 else f"none of its {count:,} rows can be used"
     return DataError(f"{path}: {told} ({counts}). {first.source}: {first.detail}")

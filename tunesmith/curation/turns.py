@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tunesmith.errors import RowError
+from tunesmith.errors import RowError, did_you_mean
 from tunesmith.records import Message
 
 ROLE_NAMES = {
@@ -146,10 +146,9 @@ def _role(turn: Mapping[str, Any], where: str) -> str:
     written = turn.get("role", turn.get("from"))
     role = ROLE_NAMES.get(written.strip().lower()) if isinstance(written, str) else None
     if role is None:
-        raise RowError(
-            "unknown_role",
-            f"{where} has the unknown role {str(written)[:40]!r}. Use system, user, assistant or tool.",
-        )
+        ours = ("system", "user", "assistant", "tool")
+        fix = did_you_mean(str(written)[:40], ours) or f" Use one of {', '.join(ours)}."
+        raise RowError("unknown_role", f"{where} has the unknown role {str(written)[:40]!r}.{fix}")
     return role
 
 

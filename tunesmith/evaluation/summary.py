@@ -429,7 +429,9 @@ def _comparison_sentence(found: Mapping[str, Any]) -> str:
     if found["verdict"] != "no difference":
         return f"{b} is {found['verdict']} than {a}{runs}: {measured}"
     smallest = found["smallest_detectable_difference"]
-    if smallest is not None:
+    if found["low"] * found["high"] > 0:
+        measured += " The interval leaves out 0 but the test does not call a difference: too close to tell."
+    elif smallest is not None:
         measured += f" A true difference below {smallest:.3f} would often go unseen on this many samples."
     return f"No difference between {b} and {a} could be shown{runs}: {measured}"
 

@@ -186,6 +186,8 @@ class LocalModel:
         text = self.loaded.tokenizer.decode(answer, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         cut = cut_at_stop(text, sampling.stop)
         finished = end is not None or cut != text
+        while cut != text and answer and answer[-1] == self.loaded.pad_token_id:
+            answer.pop()  # what filled the row while others of its batch went on
         return Completion(cut, "stop" if finished else "length", num_prompt_tokens, len(answer))
 
     def _into(self, streamer: TextIteratorStreamer, prompt: list[int], sampling: Sampling, failures: list) -> None:

@@ -19,6 +19,7 @@ from transformers import (
     AutoModelForCausalLM,
     AutoModelForSeq2SeqLM,
     AutoTokenizer,
+    GenerationConfig,
     PreTrainedConfig,
     PreTrainedTokenizerBase,
 )
@@ -51,16 +52,12 @@ class LoadedModel:
     @property
     def pad_token_id(self) -> int:
         """What padding is filled with. Any id will do: what is padding is always told by a mask, never by the id."""
-        pad, eos = self.tokenizer.pad_token_id, self.tokenizer.eos_token_id
-        return next((token for token in (pad, eos) if token is not None), 0)
+        return _pad_token_id(self.tokenizer)
 
     @property
     def decoder_start_token_id(self) -> int | None:
         """What an encoder-decoder's answers begin with; None for a decoder-only model."""
-        if self.kind == "causal":
-            return None
-        start = getattr(self.config, "decoder_start_token_id", None)
-        return self.pad_token_id if start is None else start
+        return None if self.kind == "causal" else self.config.decoder_start_token_id
 
     @property
     def context_length(self) -> int | None:
@@ -84,6 +81,7 @@ def load_model(section: ModelSection, *, dtype: torch.dtype = torch.float32, mer
     tokenizer = _tokenizer(folder, section)
     model = _weights(folder, section, kind_of(config), dtype)
     _check_vocabulary(model, tokenizer, section.name_or_path)
+    _drop_generation_habits(model, _pad_token_id(tokenizer))
     return LoadedModel(model, tokenizer, kind_of(config), section.name_or_path)
 
 
@@ -104,18 +102,24 @@ def context_length(config: PreTrainedConfig) -> int | None:
 
     A decoder-only model's holds for prompt and answer together, an encoder-decoder's for each of them.
     """
-    return getattr(config.get_text_config(), "max_position_embeddings", None)
+    text = config.get_text_config()
+    # MPT has the second name.
+    lengths = [getattr(text, name, None) for name in ("max_position_embeddings", "max_seq_len")]
+    return next((length for length in lengths if length is not None and length > 0), None)  # XLNet says -1
 
 
 def locate(name_or_path: str) -> str:
-    """The folder a name stands for (a run's ``model/``), or the name itself where it is a hub id."""
+    """The folder a name stands for (a run's ``model/``), or the name itself where it is a hub id.
+
+    A folder's path is absolute: it goes into the adapters trained on it, which are loaded from elsewhere too.
+    """
     folder = Path(name_or_path).expanduser()
     if (folder / "recipe.yaml").is_file():
         if not (folder / "model").is_dir():
             raise ModelError(f"{name_or_path}: this run has no model yet. Continue it with --resume, or name another model.")
-        return str(folder / "model")
+        return str((folder / "model").absolute())
     if folder.is_dir():
-        return str(folder)
+        return str(folder.absolute())
     if folder.exists():
         raise ModelError(f"{name_or_path}: is a file, but a model is a folder with config.json. Name the folder.")
     if name_or_path.count("/") > 1 or name_or_path.startswith((".", "/", "~")):
@@ -176,6 +180,29 @@ def _check_vocabulary(model: nn.Module, tokenizer: PreTrainedTokenizerBase, name
         )
 
 
+def _drop_generation_habits(model: nn.Module, pad_token_id: int) -> None:
+    """Leave of the model's generation_config the token ids alone.
+
+    ``generate`` takes from it whatever it is not told: a repetition penalty, beams or a forced first token would make
+    answers other than the greedy ones asked for, here and wherever the result is used. Some makers' habits contradict
+    each other, and then a trained model could not even be saved.
+    """
+    own, config = model.generation_config, model.config
+    if config.is_encoder_decoder and config.decoder_start_token_id is None:
+        start = own.decoder_start_token_id
+        config.decoder_start_token_id = pad_token_id if start is None else start
+    model.generation_config = GenerationConfig(
+        bos_token_id=own.bos_token_id,
+        eos_token_id=own.eos_token_id,
+        pad_token_id=own.pad_token_id,
+        decoder_start_token_id=getattr(config, "decoder_start_token_id", None),
+    )
+
+
+def _pad_token_id(tokenizer: PreTrainedTokenizerBase) -> int:
+    return next((token for token in (tokenizer.pad_token_id, tokenizer.eos_token_id) if token is not None), 0)
+
+
 def _options(section: ModelSection) -> dict[str, Any]:
     return {"revision": section.revision, "trust_remote_code": section.trust_remote_code}
 
@@ -188,9 +215,11 @@ def _told(folder: str, what: str) -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
-    except ModelError:
+    except (ModelError, MemoryError, torch.OutOfMemoryError):
         raise
     except (OSError, ValueError, KeyError, TypeError, ImportError, RuntimeError, AttributeError, SafetensorError) as error:
+        if "allocate memory" in str(error):  # what torch raises on a CPU: nothing is wrong with the model
+            raise
         raise ModelError(_cause(folder, what, error)) from error
 
 

@@ -152,9 +152,10 @@ def has_windowed_layers(config) -> bool:
 def _ignores_left_padding(loaded: LoadedModel, rows: list[Encoded]) -> bool:
     """Whether the next-token logits of a prompt stay the same when a longer one in the batch pads it on the left."""
     short, longer = sorted(rows, key=lambda row: len(row.input_ids))[:2]
-    bare = torch.tensor([short.input_ids])
+    device = loaded.model.device
+    bare = torch.tensor([short.input_ids], device=device)
     padding = len(longer.input_ids) - len(short.input_ids)
-    padded = torch.tensor([[loaded.pad_token_id] * padding + short.input_ids, longer.input_ids])
+    padded = torch.tensor([[loaded.pad_token_id] * padding + short.input_ids, longer.input_ids], device=device)
     mask = torch.ones_like(padded)
     mask[0, :padding] = 0
     try:
@@ -180,6 +181,5 @@ def _next_logits(model: torch.nn.Module, input_ids: torch.Tensor, attention_mask
 
 
 def _batch(loaded: LoadedModel, rows: list[tuple[Encoded, ...]]) -> Batch:
-    return collate(rows, pad_token_id=loaded.pad_token_id, decoder_start_token_id=loaded.decoder_start_token_id)
-
-
+    batch = collate(rows, pad_token_id=loaded.pad_token_id, decoder_start_token_id=loaded.decoder_start_token_id)
+    return batch.to(loaded.model.device)

@@ -106,11 +106,11 @@ def _beat_the_trivial_answers(facts: Facts) -> Advice | None:
 def _test_on_more(facts: Facts) -> Advice | None:
     if facts.verdict != "no difference":
         return None
-    parts = (("count", facts.results.num_samples), ("score", facts.results.overall.smallest))
+    samples, smallest = facts.results.num_samples, facts.results.overall.smallest
+    unseen = "a true difference below {1} often goes unseen" if smallest.known else "a true difference may go unseen"
     why = Sentence(
-        "With {0} samples, a true difference below {1} often goes unseen: "
-        "“no difference” here means “cannot tell”, not “equal”.",
-        parts,
+        f"With {{0}} samples, {unseen}: “no difference” here means “cannot tell”, not “equal”.",
+        (("count", samples), ("score", smallest)) if smallest.known else (("count", samples),),
     )
     return Advice("Test on more rows", why, "data.test_fraction: 0.2; evaluate.max_samples: null")
 
@@ -156,7 +156,11 @@ def _make_room_for_long_records(facts: Facts) -> Advice | None:
         (("count", lost), ("count", ledger.at("num_records"))),
     )
     limit = facts.run.recipe.at("train", "max_length").value
-    return Advice("Make room for long records", why, f"train.max_length: {2 * limit if is_number(limit) else 2048}")
+    most = facts.run.training.at("context_length").value
+    if is_number(limit) and is_number(most) and limit >= most:
+        return Advice("Make room for long records", why, f"a model that takes more than {most:,} tokens, or shorter records")
+    wanted = 2 * limit if is_number(limit) else 2048
+    return Advice("Make room for long records", why, f"train.max_length: {min(wanted, most) if is_number(most) else wanted}")
 
 
 def _look_at_drops(facts: Facts) -> Advice | None:

@@ -63,7 +63,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, *, keep: int = 2, also
             f"{final}: this checkpoint could not be written ({error}). Free space or fix permissions, then continue with "
             "--resume from the one before."
         ) from error
-    _prune(folder, keep, also_keep)
+    _prune(folder, checkpoint.step, keep, also_keep)
     return final
 
 
@@ -106,11 +106,14 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _prune(folder: Path, keep: int, also_keep: int | None) -> None:
-    steps = sorted(_saved_steps(folder), reverse=True)
+def _prune(folder: Path, newest: int, keep: int, also_keep: int | None) -> None:
+    # Later ones are damaged, or the run would not be here again: they are evidence, and no reason to remove good ones.
+    steps = sorted((step for step in _saved_steps(folder) if step <= newest), reverse=True)
     for step in steps[keep:]:
         if step != also_keep:
             shutil.rmtree(folder / checkpoint_name(step), ignore_errors=True)
+    for half_written in folder.glob("step-*.tmp"):
+        shutil.rmtree(half_written, ignore_errors=True)
 
 
 def _saved_steps(folder: Path) -> list[int]:

@@ -31,5 +31,4 @@ def load_optimizer_tensors(
     for key, tensor in tensors.items():
         name, state = key.rsplit("/", 1)
         weight = masters[name]
-        moved = tensor if state == "step" else tensor.to(weight.device)
-        optimizer.state[weight][state] = moved
+        optimizer.state[weight][state] = tensor.to(weight.device)  # the fused kernel wants the step count there too

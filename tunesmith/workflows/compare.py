@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import gc
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tunesmith.curation.sources import read_records
+from tunesmith.errors import UsageError
 from tunesmith.evaluation.baselines import majority_answer, nearest_example
 from tunesmith.evaluation.runner import Sample, answer_samples, samples_from_records
 from tunesmith.evaluation.summary import summarize
-from tunesmith.files import file_sha256
+from tunesmith.files import Pathlike, file_sha256
 from tunesmith.lm import Completion, Sampling
 from tunesmith.model.generate import LocalModel
 from tunesmith.model.load import locate
-from tunesmith.progress import Progress
+from tunesmith.progress import Progress, SilentProgress
 from tunesmith.recipe import EvaluateSection, ModelSection, Recipe
 from tunesmith.records import Record
 from tunesmith.rendering.fewshot import ShotPool, choose_shots
@@ -35,7 +37,7 @@ def compare_base_and_tuned(
     its own chat template where it has one, else with the recipe's; both stop at the same strings and see as many worked
     examples as the tuned model was trained with. ``evaluate.base_num_shots`` adds the base with more of them.
     """
-    samples = load_samples(recipe.evaluate, test, seed=recipe.data.seed)
+    samples = load_samples(recipe.evaluate, test, seed=recipe.data.seed, console=console)
     if not samples:
         console.notice("Nothing to compare on: data.test_fraction is 0 and evaluate.tasks is empty.")
         return None
@@ -47,17 +49,31 @@ def compare_base_and_tuned(
     return summarize(run.eval_dir, systems=asker.systems, tasks=samples, seed=recipe.data.seed)
 
 
-def load_samples(section: EvaluateSection, test: Sequence[Record], *, seed: int) -> dict[str, list[Sample]]:
+def load_samples(
+    section: EvaluateSection, test: Sequence[Record], *, seed: int, console: Progress = SilentProgress()
+) -> dict[str, list[Sample]]:
     """The run's own test split and the files of ``evaluate.tasks``, by task; a file's tasks carry its name."""
-    records = list(test)
-    for path in section.tasks:
-        records += task_records(path)
+    records = [*test, *task_records(section.tasks, console)]
     return samples_from_records(records, max_samples=section.max_samples, seed=seed)
 
 
-def task_records(path: str) -> list[Record]:
-    """The records of a file to be tested on, their tasks named after the file."""
-    found, _, _ = read_records(path, require_answer=True)
+def task_records(paths: Sequence[Pathlike], console: Progress) -> list[Record]:
+    """The records of files to be tested on. Raises `UsageError` for a file that is named twice."""
+    seen: set[Path] = set()
+    for path in paths:
+        if Path(path).resolve() in seen:
+            raise UsageError(f"{path}: named twice among the tasks, so its samples would count double. Name it once.")
+        seen.add(Path(path).resolve())
+    return [record for path in paths for record in _records_of(str(path), console)]
+
+
+def _records_of(path: str, console: Progress) -> list[Record]:
+    """The records of one file, their tasks named after it; what cannot be asked is told."""
+    found, drops, report = read_records(path, require_answer=True)
+    if drops:
+        reasons = ", ".join(f"{reason} {count}" for reason, count in Counter(drop.reason for drop in drops).most_common())
+        counts = f"{report.rows_in:,} rows in = {report.kept:,} kept + {report.dropped.total():,} dropped"
+        console.warn(f"{path}: {counts} ({reasons}), the first at {drops[0].source}")
     stem = Path(path).name.split(".")[0]
     return [replace(record, task=f"{stem}/{record.task}" if record.task else stem) for record in found]
 

@@ -38,8 +38,7 @@ def evaluate_model(
     result in words as ``verdict``. Worked examples come from the training records of the run.
     """
     refuse_overwriting([*tasks, *([predictions] if predictions else [])], output_dir / "eval" / "summary.json")
-    records = [record for path in tasks for record in task_records(str(path))]
-    samples = samples_from_records(records, max_samples=max_samples)
+    samples = samples_from_records(task_records(tasks, console), max_samples=max_samples)
     eval_dir = output_dir / "eval"
     if predictions is not None:
         score_predictions(predictions, samples, eval_dir)

@@ -17,7 +17,7 @@ from tunesmith.progress import Progress, SilentProgress
 from tunesmith.recipe import Recipe
 from tunesmith.report import write_report
 from tunesmith.run import Run, provenance
-from tunesmith.workflows.compare import compare_base_and_tuned, model_sha256
+from tunesmith.workflows.compare import compare_base_and_tuned, load_samples, model_sha256
 from tunesmith.workflows.opening import open_model
 from tunesmith.workflows.prepare import (
     Examples,
@@ -50,11 +50,11 @@ def run_recipe(
     after training. ``resume`` goes on where the run in the folder stopped; ``dry_run`` loads everything, takes one step in
     memory and writes nothing.
     """
+    load_samples(recipe.evaluate, (), seed=recipe.data.seed)  # a test file nobody can read is told before any work
     if dry_run:
         return _dry_run(recipe, console)
     with listening() as stop, Run.create(run_dir, recipe, resume=resume, overwrite=overwrite, inputs=recipe_inputs(recipe)) as run:
-        if not (resume and run.is_finished and until == "train"):
-            prepared = _train(recipe, run, resume=resume, console=console, stop=stop, command=command)
+        prepared = _train(recipe, run, resume=resume, console=console, stop=stop, command=command)
         if until == "train":
             return {"run_dir": str(run.path), "model": str(run.model_dir), "training": read_json(run.training_file)}
         summary = compare_base_and_tuned(recipe, run, prepared.train, prepared.test, console)
@@ -70,7 +70,7 @@ def _train(recipe: Recipe, run: Run, *, resume: bool, console: Progress, stop: S
     is_new = prepared is None
     if prepared is None:
         prepared = read_data(recipe, console)
-    if run.training_file.is_file() and not _wants_more_steps(recipe, run):
+    if run.training_file.is_file() and run.model_dir.is_dir() and not _wants_more_steps(recipe, run):
         return prepared
     opened = open_model(recipe.model, recipe.template.name, console=console, batch_size=recipe.evaluate.batch_size, merge=True)
     examples, left = _examples(recipe, prepared, opened, console)
@@ -89,8 +89,12 @@ def _examples(recipe: Recipe, prepared: Prepared, opened: LocalModel, console: P
 
 def _wants_more_steps(recipe: Recipe, run: Run) -> bool:
     """Whether a finished training is to be made longer by the recipe it is resumed with."""
-    steps = read_json(run.training_file)["num_steps"]
-    return recipe.train.max_steps is not None and recipe.train.max_steps > steps
+    facts = read_json(run.training_file)
+    if facts["stopped_early"]:
+        return False
+    if recipe.train.max_steps is not None:
+        return recipe.train.max_steps > facts["num_steps"]
+    return recipe.train.num_train_epochs > facts["num_epochs"] + 1e-3  # which is rounded
 
 
 def _write_data(run: Run, recipe: Recipe, prepared: Prepared, examples: Examples, command: str) -> None:

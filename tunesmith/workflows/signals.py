@@ -30,12 +30,14 @@ class StopRequest:
 
     @contextmanager
     def patiently(self) -> Iterator[StopRequest]:
-        """While the body runs, the first signal only sets `requested`."""
+        """While the body runs, the first signal only sets `requested`; one it did not act on is raised after it."""
         self._patient = True
         try:
             yield self
         finally:
             self._patient = False
+        if self.signal_number is not None:
+            raise Interrupted("Stopped; continue with --resume.", self.signal_number)
 
     def _arrived(self, number: int, _frame: FrameType | None) -> None:
         wait = self._patient and self.signal_number is None

@@ -20,7 +20,7 @@ from tunesmith.files import write_json
 from tunesmith.model import adapters
 from tunesmith.model.forward import Forward, base_model
 from tunesmith.model.generate import LocalModel
-from tunesmith.model.load import save_model
+from tunesmith.model.load import LoadedModel, save_model
 from tunesmith.progress import Progress
 from tunesmith.recipe import Recipe
 from tunesmith.rendering.collate import Batch, Packed, collate
@@ -52,7 +52,7 @@ def tune(
 ) -> None:
     """Train, and write ``model/``, ``training.json``, checkpoints and metrics into the run folder."""
     forward = attach_adapter(opened, recipe, console)
-    train_rows, validation_rows = (_rows(opened, part, recipe, console) for part in (examples.train, examples.validation))
+    train_rows, validation_rows = _both_rows(opened, examples, recipe, console)
     order = _order(train_rows, recipe)
     console.say(f"{num_steps_of(recipe.train, order.steps_per_epoch):,} steps of {order.rows_per_step} rows, {order.steps_per_epoch:,} an epoch")
     total, trainable = num_parameters(forward.model)
@@ -76,7 +76,7 @@ def tune(
 def try_one_step(opened: LocalModel, examples: Examples, recipe: Recipe, console: Progress) -> float:
     """Take the first training step and one validation batch in memory, as training would; returns the step's loss."""
     forward = attach_adapter(opened, recipe, console)
-    rows, validation_rows = (_rows(opened, part, recipe, console) for part in (examples.train, examples.validation))
+    rows, validation_rows = _both_rows(opened, examples, recipe, console)
     objective = OBJECTIVES[recipe.train.objective]()
     with explained_memory():
         weights = Weights(forward.model, recipe.train.precision)
@@ -100,15 +100,32 @@ def _order(rows: Rows, recipe: Recipe) -> Order:
     return Order(rows.lengths, section.per_device_train_batch_size, section.gradient_accumulation_steps, section.seed)
 
 
-def _rows(opened: LocalModel, examples: Sequence[Encoded], recipe: Recipe, console: Progress) -> Rows:
-    """The rows of a split: one example each, or as many as fit where packing is asked for and the model keeps them apart."""
+def _both_rows(opened: LocalModel, examples: Examples, recipe: Recipe, console: Progress) -> tuple[Rows, Rows]:
+    """Rows to train on and rows to validate on.
+
+    Raises `TrainingError` when the run is to stop by a validation loss it cannot have.
+    """
+    if recipe.train.early_stopping_patience is not None and not examples.validation:
+        raise TrainingError(
+            "train.early_stopping_patience: there are no validation records to stop by. Set data.validation_fraction "
+            "above 0, or leave it out."
+        )
+    may_pack = recipe.train.packing and opened.capabilities.can_pack
+    if recipe.train.packing and not may_pack:
+        console.notice(
+            "train.packing: this model cannot keep packed documents apart, so rows of like length share a batch instead."
+        )
+    limits = (recipe.train.max_length, opened.loaded.context_length)
+    capacity = min(limit for limit in limits if limit is not None) if may_pack else None
+    return _rows(opened.loaded, examples.train, capacity), _rows(opened.loaded, examples.validation, capacity)
+
+
+def _rows(loaded: LoadedModel, examples: Sequence[Encoded], capacity: int | None) -> Rows:
+    """The rows of a split: as many examples as fit into ``capacity`` tokens, or one each where it is None."""
     groups: list[Packed] = [(example,) for example in examples]
-    if recipe.train.packing and opened.capabilities.can_pack:
-        fitted = best_fit([example.num_tokens for example in examples], recipe.train.max_length)
+    if capacity is not None:
+        fitted = best_fit([example.num_tokens for example in examples], capacity)
         groups = [tuple(examples[i] for i in group) for group in fitted]
-    elif recipe.train.packing:
-        console.notice("train.packing: this model cannot keep packed documents apart, so rows of like length share a batch instead.")
-    loaded = opened.loaded
 
     def batch_of(chosen: Sequence[int]) -> Batch:
         rows = [groups[i] for i in chosen]
@@ -140,8 +157,12 @@ def _save_result(opened: LocalModel, forward: Forward, run: Run) -> None:
     shutil.rmtree(staging, ignore_errors=True)
     try:
         save_model(model, loaded.tokenizer, staging, stop_token_ids=opened.stop_token_ids())
-    except (OSError, SafetensorError) as error:
-        raise ResourceError(f"{run.model_dir}: could not be written ({error}). Free space, then go on with --resume.") from error
+    except Exception as error:
+        shutil.rmtree(staging, ignore_errors=True)
+        # tokenizers raises a bare Exception: "No space left on device (os error 28)"
+        if isinstance(error, (OSError, SafetensorError)) or "os error" in str(error):
+            raise ResourceError(f"{run.model_dir}: could not be written ({error}). Free space, then go on with --resume.") from error
+        raise
     shutil.rmtree(run.model_dir, ignore_errors=True)
     staging.rename(run.model_dir)
 

@@ -6,9 +6,11 @@ Everything else calls `attach` before training, `save`, `load` and `merge` after
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 from peft import LoraConfig, PeftModel, TaskType, get_peft_model, load_peft_weights
+from peft.tuners.tuners_utils import BaseTunerLayer
 from peft.utils.save_and_load import get_peft_model_state_dict, set_peft_model_state_dict
 from torch import nn
 
@@ -21,16 +23,23 @@ CONFIG_FILE = "adapter_config.json"
 def attach(model: nn.Module, section: AdapterSection) -> nn.Module:
     """The model with what the method trains, and only that, set to require gradients.
 
-    Raises `ModelError` when the method finds nothing to adapt.
+    Raises `ModelError` when the method finds nothing to adapt, or a layer it cannot.
     """
     if isinstance(section, FullSection):
         return model.requires_grad_(True)
     config, names = _lora_config(model, section), _layer_names(model)
     try:
-        return get_peft_model(model, config, autocast_adapter_dtype=False)
+        adapted = get_peft_model(model, config, autocast_adapter_dtype=False)
     except ValueError as error:
         text = " ".join(str(error).split()).removeprefix("[PEFT:PeftType.LORA] ")
         raise ModelError(f"adapter.target_modules: {text} This model has: {', '.join(names)}.") from error
+    tied = _tied_layer(adapted)
+    if tied is not None:
+        raise ModelError(
+            f"adapter.target_modules: `{tied}` shares its weights with another layer of this model, so what is learned "
+            "for one of them could not be merged. Leave it out."
+        )
+    return adapted
 
 
 def _lora_config(model: nn.Module, section: LoraSection) -> LoraConfig:
@@ -58,6 +67,16 @@ def _check_targets(model: nn.Module, targets: list[str]) -> None:
                 f"adapter.target_modules: no layer of this model is called `{target}`.{did_you_mean(target, names)} "
                 f"It has: {', '.join(names)}."
             )
+
+
+def _tied_layer(model: PeftModel) -> str | None:
+    """The first adapted layer whose weights are another layer's too: a merged update would change both."""
+    owners = Counter(id(p) for module in model.modules() for p in module.parameters(recurse=False))
+    for name, module in model.named_modules():
+        base = module.get_base_layer() if isinstance(module, BaseTunerLayer) else None
+        if base is not None and any(owners[id(p)] > 1 for p in base.parameters(recurse=False)):
+            return name.rsplit(".", 1)[-1]
+    return None
 
 
 def _layer_names(model: nn.Module) -> list[str]:
@@ -100,5 +119,16 @@ def load(model: nn.Module, folder: Path) -> PeftModel:
 
 
 def merge(model: nn.Module) -> nn.Module:
-    """The base with the adapter's update added to its weights; a model without an adapter as it is."""
-    return model.merge_and_unload() if isinstance(model, PeftModel) else model
+    """The base with the adapter's update added to its weights; a model without an adapter as it is.
+
+    Raises `ModelError` where the update belongs to one of several layers that share their weights.
+    """
+    if not isinstance(model, PeftModel):
+        return model
+    tied = _tied_layer(model)
+    if tied is not None:
+        raise ModelError(
+            f"This adapter changes `{tied}`, which shares its weights with another layer, so it cannot be merged into "
+            "its base. Use it as it is, or tune the base itself."
+        )
+    return model.merge_and_unload()
