@@ -34,7 +34,9 @@ def tiny_tokenizer(*, adds_eos: bool = False) -> PreTrainedTokenizerFast:
     tokenizer.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     special = ["<pad>", "</s>"]
-    trainer = trainers.BpeTrainer(vocab_size=VOCABULARY, special_tokens=special, initial_alphabet=alphabet, show_progress=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY, special_tokens=special, initial_alphabet=alphabet, show_progress=False
+    )
     tokenizer.train_from_iterator(TEXT, trainer)
     if adds_eos:
         tokenizer.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
@@ -45,7 +47,9 @@ def tiny_model(shape: str, *, seed: int = 0, **changes) -> torch.nn.Module:
     """A random two-layer model; ``changes`` go into its config."""
     torch.manual_seed(seed)
     if shape == "llama":
-        config = dict(hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2)
+        config = dict(
+            hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2
+        )
         config |= dict(max_position_embeddings=512, bos_token_id=None, eos_token_id=1, pad_token_id=0) | changes
         return LlamaForCausalLM(LlamaConfig(vocab_size=VOCABULARY, **config))
     if shape == "gpt2":

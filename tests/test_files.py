@@ -327,7 +327,9 @@ def test_a_gzip_file_cut_short_is_refused(tmp_path):
         list(read_rows(path))
 
 
-@pytest.mark.parametrize("content", [b"no gzip", gzip.compress(LINES.encode())[:10] + b"\xff" * 50])
+@pytest.mark.parametrize(
+    "content", [b"no gzip", gzip.compress(LINES.encode())[:10] + b"\xff" * 50], ids=["plain", "damaged"]
+)
 def test_a_gz_file_that_is_not_gzip_is_refused(tmp_path, content):
     with pytest.raises(DataError, match=r"x\.jsonl\.gz: damaged or not gzip"):
         list(read_rows(put(tmp_path, "x.jsonl.gz", content)))

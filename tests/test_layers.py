@@ -55,7 +55,9 @@ def imports(path: Path, *, inside_functions: bool = True) -> list[tuple[int, str
             found += [(node.lineno, alias.name) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}:{node.lineno}: write the whole module name"
-            names = [f"{node.module}.{alias.name}" for alias in node.names] if node.module == "tunesmith" else [node.module]
+            names = (
+                [f"{node.module}.{alias.name}" for alias in node.names] if node.module == "tunesmith" else [node.module]
+            )
             found += [(node.lineno, name) for name in names]
     return found
 
@@ -96,7 +98,9 @@ def test_imports_stand_at_the_top_of_the_file_except_in_the_command_line(path):
 @pytest.mark.parametrize("path", source_files(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_nothing_is_unpickled_and_no_shell_is_started(path):
     text = path.read_text("utf-8")
-    found = re.findall(r"\b(?:import pickle|import joblib|import dill|torch\.load\(|allow_pickle=True|os\.system\(|shell=True)", text)
+    found = re.findall(
+        r"\b(?:import pickle|import joblib|import dill|torch\.load\(|allow_pickle=True|os\.system\(|shell=True)", text
+    )
     assert found == []
 
 
@@ -105,7 +109,10 @@ def test_the_project_speaks_only_of_itself():
     assert mentions == []
 
 
-@pytest.mark.parametrize("module", ["tunesmith", "tunesmith.recipe", "tunesmith.evaluation.summary", "tunesmith.model.remote", "tunesmith.report"])
+@pytest.mark.parametrize(
+    "module",
+    ["tunesmith", "tunesmith.recipe", "tunesmith.evaluation.summary", "tunesmith.model.remote", "tunesmith.report"],
+)
 def test_importing_a_light_part_loads_no_torch(module):
     code = f"import sys, {module}; print([name for name in {sorted(HEAVY)} if name in sys.modules])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

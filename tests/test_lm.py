@@ -9,7 +9,8 @@ from tunesmith.records import Message
 
 
 @pytest.mark.parametrize(
-    ("stop", "expected"), [((), "one. two; three"), ((".",), "one"), ((";", "two"), "one. "), (("four", ""), "one. two; three")]
+    ("stop", "expected"),
+    [((), "one. two; three"), ((".",), "one"), ((";", "two"), "one. "), (("four", ""), "one. two; three")],
 )
 def test_text_is_cut_before_the_first_stop_string(stop, expected):
     assert cut_at_stop("one. two; three", stop) == expected

@@ -104,7 +104,9 @@ def test_a_stage_without_settings_may_be_its_name_alone(write):
     assert recipe.curate == ("drop_empty", {"use": "drop_duplicates"})
 
 
-@pytest.mark.parametrize("text, rate", [("", 2e-5), ("adapter: {method: full}", 2e-5), ("adapter: {method: lora}", 2e-4)])
+@pytest.mark.parametrize(
+    "text, rate", [("", 2e-5), ("adapter: {method: full}", 2e-5), ("adapter: {method: lora}", 2e-4)]
+)
 def test_the_usual_learning_rate_of_the_method_is_written_out(write, text, rate):
     recipe = load_recipe(write(f"{GOOD}{text}\n"))
     assert recipe.train.learning_rate == rate and load_recipe(write(dump_recipe(recipe), "again.yaml")) == recipe
@@ -207,7 +209,10 @@ WRONG = [
         "train: {warmup_steps: 10}",
         "train.warmup_steps: no such field. Say it as a share of the steps: train.warmup_ratio.",
     ),
-    ("curate: bsic", "curate: must be none, basic, default or a list of texts or mappings, got 'bsic'. Did you mean `basic`?"),
+    (
+        "curate: bsic",
+        "curate: must be none, basic, default or a list of texts or mappings, got 'bsic'. Did you mean `basic`?",
+    ),
     ("curate: [3]", "curate: must be none, basic, default or a list of texts or mappings"),
     ("evaluate: {tasks: x.jsonl}", "evaluate.tasks: must be a list of texts, got 'x.jsonl'."),
     ("evaluate: {base_num_shots: [0, x]}", "evaluate.base_num_shots[1]: must be a whole number, got 'x'."),

@@ -403,7 +403,7 @@ def test_undefined_numbers_are_printed_as_not_available(run):
 
     edit_json(run / "eval/summary.json", forget)
     edit_lines(run / "metrics.jsonl", lambda row: {**row, "loss": None, "validation_loss": None})
-    edit_json(run / "training.json", lambda value: dict.update(value, {key: None for key in value}))
+    edit_json(run / "training.json", lambda value: dict.update(value, dict.fromkeys(value)))
     page = page_of(run)
     assert words_of(select(page, "h1")[0]) == "Evaluated, without a score"
     assert "n/a" in words_of(page.get_element_by_id("scores"))
@@ -497,7 +497,10 @@ def test_advice_appears_when_its_fact_does_and_not_before(title, run):
 
 def test_no_more_length_is_advised_than_the_model_takes(run):
     edit_json(run / "data/ledger.json", lambda v: v["train"].update(num_truncated=400))
-    for context_length, words in ((1500, "train.max_length: 1500"), (1024, "a model that takes more than 1,024 tokens")):
+    for context_length, words in (
+        (1500, "train.max_length: 1500"),
+        (1024, "a model that takes more than 1,024 tokens"),
+    ):
         edit_json(run / "training.json", lambda v, most=context_length: v.update(context_length=most))
         assert words in advice_of(run)["Make room for long records"]
 

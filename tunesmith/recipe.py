@@ -77,7 +77,7 @@ class DataSection(Section):
     test_fraction: float = Field(
         0.1, ge=0, lt=1, description="Share of the records held out to compare base and tuned."
     )
-    seed: int = Field(0, description="Decides the split and the choice of records.")
+    seed: int = Field(0, ge=0, description="Decides the split and the choice of records.")
 
     @model_validator(mode="before")
     @classmethod
@@ -160,7 +160,7 @@ class TrainSection(Section):
     early_stopping_patience: int | None = Field(
         None, ge=1, description="Stop after this many validations without a better loss, and keep the best weights."
     )
-    seed: int = Field(0, description="Decides initial adapter weights, dropout and the order of the records.")
+    seed: int = Field(0, ge=0, description="Decides initial adapter weights, dropout and the order of the records.")
 
 
 class EvaluateSection(Section):

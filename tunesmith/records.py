@@ -44,9 +44,13 @@ class Message:
         """Read what ``to_dict`` wrote. Raises `RowError` for an unknown role or a content that is no text."""
         role, content = row.get("role"), row.get("content")
         if role not in ROLES:
-            raise RowError("unknown_role", f"role must be one of {', '.join(ROLES)}, got {role!r}.{did_you_mean(str(role), ROLES)}")
+            raise RowError(
+                "unknown_role", f"role must be one of {', '.join(ROLES)}, got {role!r}.{did_you_mean(str(role), ROLES)}"
+            )
         if not isinstance(content, str):
-            raise RowError("content_not_text", f"content of a {role} message must be text, got {type(content).__name__}.")
+            raise RowError(
+                "content_not_text", f"content of a {role} message must be text, got {type(content).__name__}."
+            )
         return cls(role, content, row.get("reasoning", ""), tuple(row.get("tool_calls", ())), row.get("name", ""))
 
 

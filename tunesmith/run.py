@@ -22,7 +22,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -484,7 +484,7 @@ def _git(folder: str | os.PathLike[str], *arguments: str) -> str | None:
 
 def now() -> str:
     """The time in UTC, to the second, as ISO 8601."""
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 # ── a list of runs ──────────────────────────────────────────────────────────────────────────────────────────────────

@@ -64,7 +64,11 @@ UNUSABLE = [
     ("nul.jsonl", b"\0" * 99, r"its only row cannot be used \(nul_byte 1\)\. nul\.jsonl:1: .*NUL byte"),
     ("numbers.jsonl", b"1\n2\n", r"none of its 2 rows .*numbers\.jsonl:1: a row must be an object"),
     ("asked.jsonl", f"{NO_ANSWER}\n".encode(), r"asked\.jsonl:1: there is a question but no answer\."),
-    ("odd.jsonl", b'{"text": "a", "label": "b"}\n', r"odd\.jsonl:1: the columns \(text, label\) fit no known convention"),
+    (
+        "odd.jsonl",
+        b'{"text": "a", "label": "b"}\n',
+        r"odd\.jsonl:1: the columns \(text, label\) fit no known convention",
+    ),
     ("x.txt", b"hello", r"x\.txt: unknown file type\. Use one of \.jsonl"),
     ("x.parquet", b"PAR1 cut short", r"x\.parquet: not a readable Parquet file .* Write it again"),
     ("x.jsonl.gz", b"no gzip", r"x\.jsonl\.gz: damaged or not gzip"),
@@ -91,7 +95,11 @@ def test_a_file_without_a_good_row_is_exit_code_3_and_its_place(here, capsys, ve
 
 
 BAD_ROWS = [
-    ("broken_json", BROKEN.encode(), r"not valid JSON \(expecting property name enclosed in double quotes, column \d+\)"),
+    (
+        "broken_json",
+        BROKEN.encode(),
+        r"not valid JSON \(expecting property name enclosed in double quotes, column \d+\)",
+    ),
     ("nul_byte", GOOD.encode().replace(b"late", b"la\0te"), "NUL byte"),
     ("not_utf8", GOOD.encode().replace(b"late", b"caf\xe9"), "not valid UTF-8"),
     ("unknown_role", b'{"messages": [{"role": "wizard", "content": "x"}]}', "unknown role 'wizard'. Use one of system"),
@@ -112,7 +120,9 @@ def test_a_bad_row_in_the_middle_is_dropped_counted_and_named_or_stopped_at(here
     assert code == 0 and "61 rows in = 60 kept + 1 dropped\n" in err
     assert f"warning: read: 1 of 61 rows dropped ({reason} 1), the first at bad.jsonl:31\n" in err
     code, last = refused(capsys, "preview", "r.yaml", "--set", "data.on_bad_row=raise")
-    assert code == 3 and re.match(rf"bad\.jsonl:31: .*{detail}.* Correct the row, or set data\.on_bad_row: drop", last), last
+    assert code == 3 and re.match(
+        rf"bad\.jsonl:31: .*{detail}.* Correct the row, or set data\.on_bad_row: drop", last
+    ), last
 
 
 def parquet(rows: list[dict]) -> bytes:
@@ -228,7 +238,9 @@ MODELS = [
 ]
 
 
-@pytest.mark.parametrize("name, damage, message", MODELS, ids=[f"{name}-{damage.__name__}" for name, damage, _ in MODELS])
+@pytest.mark.parametrize(
+    "name, damage, message", MODELS, ids=[f"{name}-{damage.__name__}" for name, damage, _ in MODELS]
+)
 def test_a_damaged_model_is_exit_code_4_and_its_folder(here, capsys, name, damage, message):
     damage(here / "m" / name)
     code, last = refused(capsys, "run", "r.yaml", "--dry-run")
@@ -245,7 +257,11 @@ TEMPLATES = [
     ("own", None, r"the model has no chat template of its own\. Set template\.name to chatml"),
     ("chatlm", None, r"template\.name: no template `chatlm` .*Did you mean `chatml`\?"),
     ("x.jinja", "{% for m in messages %}{{ m.content }", r"template `x\.jinja` does not compile: line 1"),
-    ("x.jinja", "{% for m in messages %}{{ m.content }}{% endfor %}", r"does not end the assistant's turn with a stop token"),
+    (
+        "x.jinja",
+        "{% for m in messages %}{{ m.content }}{% endfor %}",
+        r"does not end the assistant's turn with a stop token",
+    ),
     ("x.jinja", "", r"template `x\.jinja` leaves out the content"),
     ("x.jinja", "{% for i in range(999999999) %}x{% endfor %}", r"cannot render a question and an answer"),
 ]
@@ -327,7 +343,11 @@ RESULTS = [
     ("runs rows.jsonl", 3, r"rows\.jsonl: is a file\. Name the folder the runs lie in"),
     ("chat rows.jsonl", 4, r"rows\.jsonl: is a file, but a model is a folder"),
     ("chat ./nosuch", 4, r"\./nosuch: no such model folder"),
-    ("evaluate m --tasks rows.jsonl --output out --num-shots 2", 2, r"--num-shots takes its worked examples from a run"),
+    (
+        "evaluate m --tasks rows.jsonl --output out --num-shots 2",
+        2,
+        r"--num-shots takes its worked examples from a run",
+    ),
     ("run rows.jsonl", 2, r"rows\.jsonl: a data file, not a recipe"),
     ("run r.yaml --output-dir m", 2, r"m: not empty and no run folder .* Choose another --output-dir"),
     ("run r.yaml --output-dir rows.jsonl", 2, r"rows\.jsonl: a file, where the run folder is to be"),
@@ -357,7 +377,10 @@ def test_a_disk_that_fills_up_is_exit_code_5_and_a_resume_completes_the_run(here
 
     monkeypatch.setattr(files.os, "replace", full)
     code, last = refused(capsys, "run", "r.yaml", "--output-dir", "out")
-    assert (code, last) == (5, f"out/{name}: cannot be written: the disk is full. Free some space or choose another disk.")
+    assert (code, last) == (
+        5,
+        f"out/{name}: cannot be written: the disk is full. Free some space or choose another disk.",
+    )
     assert not list(Path("out").rglob("*.tmp")) and not (here / "out" / "run.lock").exists()
     monkeypatch.setattr(files.os, "replace", replace)
     code, out, _ = call(capsys, "run", "r.yaml", "--output-dir", "out", "--resume", "--json")
@@ -372,7 +395,9 @@ def test_a_tokenizer_that_finds_the_disk_full_is_exit_code_5(here, capsys, monke
 
     monkeypatch.setattr("tunesmith.workflows.tune.save_model", save_model)
     code, last = refused(capsys, "train", "r.yaml", "--output-dir", "out")
-    assert code == 5 and last.startswith("out/model: could not be written (No space left on device (os error 28)). Free space")
+    assert code == 5 and last.startswith(
+        "out/model: could not be written (No space left on device (os error 28)). Free space"
+    )
 
 
 # ── being stopped, and being second ─────────────────────────────────────────────────────────────────────────────────
@@ -382,7 +407,9 @@ PHASES = ["read_data", "open_model", "_write_data", "tune", "compare_base_and_tu
 
 @pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"])
 @pytest.mark.parametrize("phase", PHASES)
-def test_a_run_stopped_in_any_phase_says_so_and_is_completed_by_a_resume(here, capsys, monkeypatch, phase, number, code):
+def test_a_run_stopped_in_any_phase_says_so_and_is_completed_by_a_resume(
+    here, capsys, monkeypatch, phase, number, code
+):
     def stopped(*arguments, **settings):
         os.kill(os.getpid(), number)
         raise AssertionError("the signal did not arrive")

@@ -59,7 +59,7 @@ def test_help_lists_every_command_in_order_of_use_and_in_panels():
     told = process("--help", env={**os.environ, "COLUMNS": "100"}).stdout
     places = [re.search(rf"^│ {name} ", told, re.MULTILINE).start() for name in COMMANDS]
     assert places == sorted(places)
-    assert [name for name in re.findall(r"─ (\w+) ─", told)] == ["Options", "Prepare", "Train", "Judge", "Help"]
+    assert list(re.findall(r"─ (\w+) ─", told)) == ["Options", "Prepare", "Train", "Judge", "Help"]
     assert "<bool>" not in told
 
 

@@ -158,7 +158,9 @@ def test_inspect_of_a_file_nobody_can_use_says_what_to_add(here, capsys):
     (here / "a.jsonl").write_text('{"foo": 1}\n')
     code, out, err = call(capsys, "data", "inspect", "a.jsonl")
     assert (code, err.count("\n")) == (3, 1) and "length" not in out and "0 kept · 1 dropped" in out
-    assert err.startswith("a.jsonl: its only row cannot be used (unknown_format 1). a.jsonl:1: the columns (foo) fit no")
+    assert err.startswith(
+        "a.jsonl: its only row cannot be used (unknown_format 1). a.jsonl:1: the columns (foo) fit no"
+    )
     code, out, err = call(capsys, "data", "inspect", "a.jsonl", "--json")
     assert code == 3 and json.loads(out)["dropped"] == {"unknown_format": 1} and err.count("\n") == 1
 

@@ -1,6 +1,6 @@
 """Tiny random models of many families of the installed transformers, and a table of what the probe finds on each.
 
-    python -m tests.model.families        prints the table, in Markdown
+python -m tests.model.families        prints the table, in Markdown
 """
 
 from __future__ import annotations
@@ -31,16 +31,47 @@ ENCODER_DECODER = dict(
     encoder_ffn_dim=64, decoder_ffn_dim=64, max_position_embeddings=128, bos_token_id=1, eos_token_id=1, pad_token_id=0,
     decoder_start_token_id=0, forced_eos_token_id=None,
 )  # fmt: skip
-T5_LIKE = dict(vocab_size=VOCABULARY, d_model=32, d_kv=8, d_ff=64, num_layers=2, num_heads=4, decoder_start_token_id=0, pad_token_id=0)
+T5_LIKE = dict(
+    vocab_size=VOCABULARY,
+    d_model=32,
+    d_kv=8,
+    d_ff=64,
+    num_layers=2,
+    num_heads=4,
+    decoder_start_token_id=0,
+    pad_token_id=0,
+)
 
 FAMILIES: dict[str, dict[str, Any]] = {
-    "gpt2": dict(vocab_size=VOCABULARY, n_embd=32, n_layer=2, n_head=4, n_positions=128, bos_token_id=1, eos_token_id=1),
+    "gpt2": dict(
+        vocab_size=VOCABULARY, n_embd=32, n_layer=2, n_head=4, n_positions=128, bos_token_id=1, eos_token_id=1
+    ),
     "gpt_neo": COMMON | dict(num_layers=2, num_heads=4, attention_types=[[["global", "local"], 1]], window_size=4),
     "gpt_neox": COMMON,
-    "gptj": dict(vocab_size=VOCABULARY, n_embd=32, n_layer=2, n_head=4, n_positions=128, rotary_dim=4, bos_token_id=1, eos_token_id=1),
-    "codegen": dict(vocab_size=VOCABULARY, n_embd=32, n_layer=2, n_head=4, n_positions=128, rotary_dim=4, bos_token_id=1, eos_token_id=1),
+    "gptj": dict(
+        vocab_size=VOCABULARY,
+        n_embd=32,
+        n_layer=2,
+        n_head=4,
+        n_positions=128,
+        rotary_dim=4,
+        bos_token_id=1,
+        eos_token_id=1,
+    ),
+    "codegen": dict(
+        vocab_size=VOCABULARY,
+        n_embd=32,
+        n_layer=2,
+        n_head=4,
+        n_positions=128,
+        rotary_dim=4,
+        bos_token_id=1,
+        eos_token_id=1,
+    ),
     "opt": COMMON | dict(ffn_dim=64, word_embed_proj_dim=32),
-    "bloom": dict(vocab_size=VOCABULARY, hidden_size=32, n_layer=2, n_head=4, bos_token_id=1, eos_token_id=1, pad_token_id=0),
+    "bloom": dict(
+        vocab_size=VOCABULARY, hidden_size=32, n_layer=2, n_head=4, bos_token_id=1, eos_token_id=1, pad_token_id=0
+    ),
     "mpt": dict(vocab_size=VOCABULARY, d_model=32, n_layers=2, n_heads=4, max_seq_len=128),
     "falcon": COMMON,
     "llama": GROUPED,
@@ -58,7 +89,9 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "phi3": GROUPED,
     "stablelm": GROUPED,
     "starcoder2": GROUPED,
-    "gpt_bigcode": dict(vocab_size=VOCABULARY, n_embd=32, n_layer=2, n_head=4, n_positions=128, bos_token_id=1, eos_token_id=1),
+    "gpt_bigcode": dict(
+        vocab_size=VOCABULARY, n_embd=32, n_layer=2, n_head=4, n_positions=128, bos_token_id=1, eos_token_id=1
+    ),
     "olmo": GROUPED,
     "olmo2": GROUPED,
     "olmoe": EXPERTS,
@@ -67,8 +100,11 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "glm4": GROUPED | dict(head_dim=8),
     "smollm3": GROUPED,
     "nemotron": GROUPED,
-    "mamba": dict(vocab_size=VOCABULARY, hidden_size=32, num_hidden_layers=2, state_size=8, pad_token_id=0, eos_token_id=1),
-    "recurrent_gemma": COMMON | dict(num_hidden_layers=3, lru_width=32, attention_window_size=4, num_key_value_heads=1, head_dim=8),
+    "mamba": dict(
+        vocab_size=VOCABULARY, hidden_size=32, num_hidden_layers=2, state_size=8, pad_token_id=0, eos_token_id=1
+    ),
+    "recurrent_gemma": COMMON
+    | dict(num_hidden_layers=3, lru_width=32, attention_window_size=4, num_key_value_heads=1, head_dim=8),
     "t5": T5_LIKE,
     "mt5": T5_LIKE,
     "umt5": T5_LIKE,

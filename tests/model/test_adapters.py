@@ -77,7 +77,9 @@ def test_a_loaded_adapter_does_not_drop_anything_out(model_folders, tmp_path):
     assert torch.equal(logits(again), logits(again))
 
 
-@pytest.mark.parametrize(("shape", "name"), [("llama", "lm_head"), ("llama", "embed_tokens"), ("gpt2", "lm_head"), ("t5", "shared")])
+@pytest.mark.parametrize(
+    ("shape", "name"), [("llama", "lm_head"), ("llama", "embed_tokens"), ("gpt2", "lm_head"), ("t5", "shared")]
+)
 def test_a_layer_that_shares_its_weights_is_not_adapted(tmp_path, shape, name):
     """P2: merged, the update would change the other layer too; peft only warns."""
     loaded = load(save_tiny(shape, tmp_path, tie_word_embeddings=True))
@@ -94,7 +96,9 @@ def test_a_head_of_its_own_is_adapted_and_merged(tmp_path):
 
 def test_somebody_elses_adapter_of_a_shared_layer_is_loaded_but_not_merged(tmp_path):
     loaded = load(save_tiny("llama", tmp_path / "base", tie_word_embeddings=True))
-    model = get_peft_model(loaded.model, LoraConfig(target_modules=["lm_head"], init_lora_weights=False, task_type="CAUSAL_LM"))
+    model = get_peft_model(
+        loaded.model, LoraConfig(target_modules=["lm_head"], init_lora_weights=False, task_type="CAUSAL_LM")
+    )
     save_model(model, loaded.tokenizer, tmp_path / "adapter")
     section = ModelSection(name_or_path=str(tmp_path / "adapter"))
     load_model(section)
@@ -159,7 +163,9 @@ def test_an_adapter_config_without_a_base_says_so(model_folders, tmp_path):
         load_model(ModelSection(name_or_path=str(tmp_path)))
 
 
-@pytest.mark.parametrize(("shape", "names"), [("llama", ["q_proj", "v_proj"]), ("gpt2", ["c_attn"]), ("t5", ["q", "v"])])
+@pytest.mark.parametrize(
+    ("shape", "names"), [("llama", ["q_proj", "v_proj"]), ("gpt2", ["c_attn"]), ("t5", ["q", "v"])]
+)
 def test_only_the_named_layers_are_adapted(model_folders, shape, names):
     model = adapters.attach(load(model_folders[shape]).model, LoraSection(method="lora", target_modules=names))
     adapted = {name.split(".lora_")[0].rsplit(".", 1)[-1] for name, p in model.named_parameters() if p.requires_grad}
@@ -192,4 +198,14 @@ def test_layers_the_method_cannot_adapt_are_one_clear_line(tmp_path):
     config = MambaConfig(vocab_size=384, hidden_size=32, num_hidden_layers=1, state_size=8)
     with pytest.raises(ModelError, match="adapter.target_modules: .*out_proj.* This model has: .*in_proj") as caught:
         adapters.attach(MambaForCausalLM(config), LORA)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_adapter_file_cut_short_is_one_clear_line(model_folders, tmp_path):
+    loaded = load(model_folders["llama"])
+    save_model(trained(loaded), loaded.tokenizer, tmp_path)
+    file = tmp_path / "adapter_model.safetensors"
+    file.write_bytes(file.read_bytes()[:200])
+    with pytest.raises(ModelError, match="the adapter does not fit its base model|damaged") as caught:
+        load_model(ModelSection(name_or_path=str(tmp_path)))
     assert "\n" not in str(caught.value)

@@ -41,7 +41,7 @@ def test_the_probe_finds_what_the_table_says(family, tmp_path):
 def test_greedy_answers_do_not_depend_on_the_batch(family, tmp_path):
     loaded = save_family(family, tmp_path)
     model = LocalModel(loaded, load_template("plain", tokenizer=loaded.tokenizer), probe(loaded))
-    asked = [turns for turns in conversations(5)]
+    asked = list(conversations(5))
     together = model.generate(asked, Sampling(max_new_tokens=5))
     assert together == [model.generate([one], Sampling(max_new_tokens=5))[0] for one in asked]
 

@@ -18,7 +18,29 @@ from tunesmith.recipe import ModelSection
 from tunesmith.records import Message
 from tunesmith.rendering.templates import load_template
 
-WORDS = "Name the capital of the country and sort these words: pear, apple, plum. Is that right? Yes it is! </s> <pad>".split()
+WORDS = [
+    "Name",
+    "the",
+    "capital",
+    "of",
+    "the",
+    "country",
+    "and",
+    "sort",
+    "these",
+    "words:",
+    "pear,",
+    "apple,",
+    "plum.",
+    "Is",
+    "that",
+    "right?",
+    "Yes",
+    "it",
+    "is!",
+    "</s>",
+    "<pad>",
+]
 
 
 def conversations(count: int = 12) -> list[list[Message]]:
@@ -166,7 +188,10 @@ def test_an_answer_that_hits_the_limit_says_so(models):
 def test_a_prompt_at_the_end_of_the_context_gets_the_room_that_is_left(tmp_path):
     """GPT-2 has 24 positions here: past them there is no embedding, and generating would crash."""
     model = answering(save_tiny("gpt2", tmp_path, n_positions=64))
-    asked = [[Message("user", text)] for text in ("Name it.", "Name the capital of the country. " * 2, "Name it, please. " * 40)]
+    asked = [
+        [Message("user", text)]
+        for text in ("Name it.", "Name the capital of the country. " * 2, "Name it, please. " * 40)
+    ]
     lengths = [len(ids) for ids in model.prompt_ids(asked)]
     assert lengths[0] < 40 < lengths[1] < 64 < lengths[2]
     answers = model.generate(asked, Sampling(max_new_tokens=40))
@@ -190,7 +215,9 @@ def test_without_padding_only_prompts_of_equal_length_share_a_batch(models):
     careful = LocalModel(model.loaded, model.template, Capabilities("full", False, False))
     prompts = [[1, 2, 3], [4, 5], [6, 7, 8], [9, 9]]
     assert list(careful._batches(prompts, Sampling())) == [[0, 2], [1, 3]]
-    assert careful.generate(conversations(), Sampling(max_new_tokens=5)) == model.generate(conversations(), Sampling(max_new_tokens=5))
+    assert careful.generate(conversations(), Sampling(max_new_tokens=5)) == model.generate(
+        conversations(), Sampling(max_new_tokens=5)
+    )
 
 
 def test_batches_have_at_most_the_batch_size_and_every_prompt_once(models):

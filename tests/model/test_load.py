@@ -14,6 +14,7 @@ from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokeni
 
 from tests.models import save_tiny, tiny_tokenizer
 from tunesmith.errors import ModelError
+from tunesmith.model import load as load_module
 from tunesmith.model.load import context_length, kind_of, load_model, load_tokenizer, save_model
 from tunesmith.recipe import ModelSection
 
@@ -42,7 +43,9 @@ def test_learned_and_rotary_positions_are_a_limit_and_relative_ones_are_none(mod
 def test_the_pretrained_story_model_tells_its_story(shared):
     loaded = load_model(section(shared / "models/stories260K"))
     ids = torch.tensor([[1]])
-    told = loaded.model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=40, do_sample=False, pad_token_id=0)
+    told = loaded.model.generate(
+        ids, attention_mask=torch.ones_like(ids), max_new_tokens=40, do_sample=False, pad_token_id=0
+    )
     assert loaded.tokenizer.decode(told[0], skip_special_tokens=True).startswith(
         "Once upon a time, there was a little girl named Lily. She loved to play outside in the park."
     )
@@ -57,7 +60,13 @@ def test_a_saved_model_loads_with_plain_transformers_bitwise(model_folder, tmp_p
     assert AutoTokenizer.from_pretrained(tmp_path).get_vocab() == loaded.tokenizer.get_vocab()
 
 
-CONTRADICTORY = {"temperature": 0.7, "do_sample": False, "repetition_penalty": 1.3, "num_beams": 1, "length_penalty": 2.0}
+CONTRADICTORY = {
+    "temperature": 0.7,
+    "do_sample": False,
+    "repetition_penalty": 1.3,
+    "num_beams": 1,
+    "length_penalty": 2.0,
+}
 
 
 def test_generation_habits_of_the_maker_are_dropped_and_token_ids_kept(copy, tmp_path):
@@ -129,7 +138,10 @@ def _config(**changes):
         (_broken("config.json"), "cannot be loaded as a language model"),
         (_broken("model.safetensors", b"\x10\0\0\0\0\0\0\0{"), "safetensors file is damaged"),
         (_pickled, "only pickled weights \\(.bin\\), which can run code"),
-        (_weights(lambda tensors: tensors.pop("model.norm.weight")), "1 weights are missing or of another shape, first model.norm"),
+        (
+            _weights(lambda tensors: tensors.pop("model.norm.weight")),
+            "1 weights are missing or of another shape, first model.norm",
+        ),
         (_weights(lambda tensors: tensors.update({"model.norm.weight": torch.ones(7)})), "another shape"),
         (_config(auto_map={"AutoModelForCausalLM": "evil.Model"}), "brings Python code of its own, which is not run"),
         (_config(model_type="no-such-type"), "cannot be loaded as a language model"),
@@ -183,3 +195,11 @@ def test_a_tokenizer_of_another_model_is_refused(tmp_path):
     tokenizer.save_pretrained(tmp_path)
     with pytest.raises(ModelError, match="the tokenizer has 4[0-9]+ tokens but the model only 384 embeddings"):
         load_model(section(tmp_path))
+
+
+def test_a_file_that_may_not_be_read_is_named(copy, monkeypatch):
+    """As root every file may be read, so the question is answered here."""
+    monkeypatch.setattr(load_module.os, "access", lambda path, mode: Path(path).name != "model.safetensors")
+    (copy / "model.safetensors").write_bytes(b"")
+    with pytest.raises(ModelError, match="model.safetensors: no permission to read it"):
+        load_model(section(copy))

@@ -12,7 +12,9 @@ from tunesmith.errors import ModelError
 from tunesmith.model.probe import probe
 
 
-@pytest.mark.parametrize(("shape", "head", "can_pack"), [("llama", "kept", True), ("gpt2", "kept", True), ("t5", "hooked", False)])
+@pytest.mark.parametrize(
+    ("shape", "head", "can_pack"), [("llama", "kept", True), ("gpt2", "kept", True), ("t5", "hooked", False)]
+)
 def test_ordinary_models_can_do_everything_their_shape_allows(model_folders, shape, head, can_pack):
     found = probe(load(model_folders[shape]))
     assert (found.head, found.can_pack, found.can_batch_prompts, found.notes) == (head, can_pack, True, ())
@@ -43,7 +45,9 @@ def save(model, folder):
 
 
 def test_a_model_that_sees_the_future_is_refused(tmp_path):
-    config = BertConfig(vocab_size=VOCABULARY, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16)
+    config = BertConfig(
+        vocab_size=VOCABULARY, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16
+    )
     loaded = save(BertForMaskedLM(config), tmp_path)
     with pytest.raises(ModelError, match="BertLMHeadModel sees the tokens it is to predict"):
         probe(loaded)
@@ -71,7 +75,9 @@ def test_a_head_that_the_loss_does_not_go_through_alone_runs_in_full(model_folde
     """A model that scales by the number of positions: dropping positions in front of the head would change the loss."""
     loaded = load(model_folders["llama"])
     original = type(loaded.model.lm_head).forward
-    monkeypatch.setattr(loaded.model.lm_head, "forward", lambda hidden: original(loaded.model.lm_head, hidden) * hidden.shape[-2])
+    monkeypatch.setattr(
+        loaded.model.lm_head, "forward", lambda hidden: original(loaded.model.lm_head, hidden) * hidden.shape[-2]
+    )
     found = probe(loaded)
     assert found.head == "full"
     assert "runs on every position" in found.notes[0]
@@ -79,6 +85,8 @@ def test_a_head_that_the_loss_does_not_go_through_alone_runs_in_full(model_folde
 
 def test_a_model_whose_own_loss_is_another_one_is_refused(model_folders, monkeypatch):
     loaded = load(model_folders["llama"])
-    monkeypatch.setattr(loaded.model, "loss_function", lambda logits, labels, **_: logits.square().mean(), raising=False)
+    monkeypatch.setattr(
+        loaded.model, "loss_function", lambda logits, labels, **_: logits.square().mean(), raising=False
+    )
     with pytest.raises(ModelError, match="differs from the model's own by"):
         probe(loaded)

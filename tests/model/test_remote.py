@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -38,13 +39,11 @@ class Double:
                     double.active += 1
                     double.most_active = max(double.most_active, double.active)
                     number = len(double.asked)
-                try:
-                    self._answer(*double.reply(body, number))
-                except (BrokenPipeError, ConnectionResetError):
-                    pass
-                finally:
-                    with lock:
-                        double.active -= 1
+                answer = double.reply(body, number)
+                with lock:  # before it leaves: the client asks again the moment it has it
+                    double.active -= 1
+                with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                    self._answer(*answer)
 
             def _answer(self, status, answer, headers=None):
                 if status is None:
@@ -56,6 +55,7 @@ class Double:
                 self.send_header("Content-Length", str(len(raw)))
                 self.end_headers()
                 self.wfile.write(raw)
+                return None
 
             def log_message(self, *arguments):
                 pass

@@ -52,7 +52,9 @@ def test_answers_of_an_encoder_decoder_are_padded_apart_from_their_prompts():
 
 def test_an_answer_that_holds_the_pad_id_is_learned_whole():
     """L8, for encoder-decoders: end of text may be the pad token too."""
-    batch = collate([(example("a", [5], [0], [0, 8, 0]),), (example("b", [5], [0], [9]),)], pad_token_id=0, decoder_start_token_id=0)
+    batch = collate(
+        [(example("a", [5], [0], [0, 8, 0]),), (example("b", [5], [0], [9]),)], pad_token_id=0, decoder_start_token_id=0
+    )
     assert batch.targets.tolist() == [[0, 8, 0], [9, IGNORE_INDEX, IGNORE_INDEX]]
     assert batch.decoder_attention_mask.tolist() == [[1, 1, 1], [1, 0, 0]]
 

@@ -177,7 +177,7 @@ def test_what_follows_a_special_token_is_tokenized_as_plain_transformers_does(me
 BOS_TEMPLATES = {
     "written by the template": "{{ bos_token }}" + BRACKETS,
     "not written by the template": BRACKETS,
-    **{name: None for name in BUILT_IN},
+    **dict.fromkeys(BUILT_IN),
 }
 
 
@@ -300,7 +300,7 @@ def test_a_row_without_an_answer_is_dropped(kind, byte_level):
     assert "no assistant text" in drop.detail
 
 
-def test_an_answer_with_a_stop_token_inside_is_dropped(byte_level, own):
+def test_a_template_that_writes_a_stop_token_into_an_answer_loses_that_record(byte_level, own):
     """A template can write a stop token where no text of the record has one."""
     source = BRACKETS.replace("m['content'] + eos_token", "m['content'] | replace('STOP', eos_token) + eos_token")
     template = load_template("own", tokenizer=own(byte_level, source))

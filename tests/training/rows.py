@@ -25,7 +25,9 @@ def forward_of(loaded: LoadedModel) -> Forward:
     return Forward(loaded.model, head="hooked")
 
 
-def random_examples(kind: str, lengths: Sequence[int] = LENGTHS, *, seed: int = 0, vocabulary: int = 380) -> list[Encoded]:
+def random_examples(
+    kind: str, lengths: Sequence[int] = LENGTHS, *, seed: int = 0, vocabulary: int = 380
+) -> list[Encoded]:
     """One example per length; a different share of each is supervised."""
     generator = torch.Generator().manual_seed(seed)
     examples = []

@@ -53,7 +53,9 @@ def test_the_newest_two_are_kept_and_the_best_one(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["step-000002", "step-000004", "step-000005"]
 
 
-@pytest.mark.parametrize("name", ["weights.safetensors", "optimizer.safetensors", "generators.safetensors", "state.json", "manifest.json"])
+@pytest.mark.parametrize(
+    "name", ["weights.safetensors", "optimizer.safetensors", "generators.safetensors", "state.json", "manifest.json"]
+)
 def test_every_flipped_bit_and_every_cut_is_noticed(tmp_path, name):
     folder = save_checkpoint(tmp_path, checkpoint(1))
     content = (folder / name).read_bytes()
@@ -135,9 +137,13 @@ def test_everything_is_on_disk_before_it_is_visible_and_older_ones_go_last(tmp_p
     events: list[tuple[str, str]] = []
     sync, rename, rmtree = saving._sync, type(tmp_path).rename, saving.shutil.rmtree
     monkeypatch.setattr(saving, "_sync", lambda path: (events.append(("sync", path.name)), sync(path)))
-    monkeypatch.setattr(type(tmp_path), "rename", lambda path, to: (events.append(("rename", path.name)), rename(path, to))[1])
     monkeypatch.setattr(
-        saving.shutil, "rmtree", lambda path, **k: (path.exists() and events.append(("remove", path.name)), rmtree(path, **k))
+        type(tmp_path), "rename", lambda path, to: (events.append(("rename", path.name)), rename(path, to))[1]
+    )
+    monkeypatch.setattr(
+        saving.shutil,
+        "rmtree",
+        lambda path, **k: (path.exists() and events.append(("remove", path.name)), rmtree(path, **k)),
     )
     folder = save_checkpoint(tmp_path, checkpoint(2), keep=1)
     files = {path.name for path in folder.iterdir()}

@@ -69,7 +69,9 @@ def test_supervised_count_equals_an_independent_count(model_folder):
     loaded = load(model_folder)
     examples = random_examples(loaded.kind)
     batch = batch_of(loaded, examples)
-    counted = [sum(example.supervised[1:]) if loaded.kind == "causal" else len(example.target_ids) for example in examples]
+    counted = [
+        sum(example.supervised[1:]) if loaded.kind == "causal" else len(example.target_ids) for example in examples
+    ]
     assert batch.supervised.sum(1).tolist() == counted
     assert forward_of(loaded)(batch).shape == (sum(counted),)
 
@@ -115,7 +117,9 @@ def test_no_model_ever_receives_labels(model_folder, monkeypatch):
     seen = []
     original = type(loaded.model).forward
     monkeypatch.setattr(
-        type(loaded.model), "forward", lambda self, *args, **kwargs: seen.append(kwargs) or original(self, *args, **kwargs)
+        type(loaded.model),
+        "forward",
+        lambda self, *args, **kwargs: seen.append(kwargs) or original(self, *args, **kwargs),
     )
     for head in ("full", "hooked", "kept") if loaded.kind == "causal" else ("full", "hooked"):
         forward = forward_of(loaded)
@@ -136,7 +140,9 @@ def test_the_head_on_supervised_positions_gives_what_the_full_head_gives(model_f
 def test_a_batch_with_nothing_supervised_gives_zero_loss_and_zero_gradients(model_folders):
     """L16: never the mean of an empty set, which is not a number."""
     loaded = load(model_folders["llama"])
-    rows = [replace(example, supervised=[False] * len(example.input_ids)) for example in random_examples("causal", (5, 9))]
+    rows = [
+        replace(example, supervised=[False] * len(example.input_ids)) for example in random_examples("causal", (5, 9))
+    ]
     learned = batch_of(loaded, random_examples("causal", (12,)))
     with_empty = gradient(loaded, [learned, batch_of(loaded, rows)])
     assert torch.equal(with_empty, gradient(loaded, [learned]))
@@ -148,7 +154,9 @@ def test_a_batch_with_nothing_supervised_gives_zero_loss_and_zero_gradients(mode
 def test_a_step_with_nothing_supervised_has_loss_zero_and_gradients_of_zero(model_folders):
     """L16: also when there is nothing else in the step."""
     loaded = load(model_folders["llama"])
-    rows = [replace(example, supervised=[False] * len(example.input_ids)) for example in random_examples("causal", (5, 9))]
+    rows = [
+        replace(example, supervised=[False] * len(example.input_ids)) for example in random_examples("causal", (5, 9))
+    ]
     loaded.model.requires_grad_(True)
     assert accumulate(forward_of(loaded), Sft(), [batch_of(loaded, rows)], Weights(loaded.model, "fp32")) == 0.0
     assert all(p.grad is None or not p.grad.any() for p in loaded.model.parameters())
@@ -237,11 +245,15 @@ def _leaky(batch: Batch, mistake: str) -> Batch:
         return replace(batch, document_ids=None)
     positions = torch.arange(batch.input_ids.shape[1]).expand_as(batch.input_ids)
     leaky = replace(batch)
-    object.__setattr__(leaky, "__class__", type("Unreset", (Batch,), {"position_ids": property(lambda self: positions)}))
+    object.__setattr__(
+        leaky, "__class__", type("Unreset", (Batch,), {"position_ids": property(lambda self: positions)})
+    )
     return leaky
 
 
-@pytest.mark.parametrize(("shape", "mistake"), [("llama", "no block mask"), ("gpt2", "no block mask"), ("gpt2", "unreset")])
+@pytest.mark.parametrize(
+    ("shape", "mistake"), [("llama", "no block mask"), ("gpt2", "no block mask"), ("gpt2", "unreset")]
+)
 def test_the_packing_test_would_see_a_leak(model_folders, shape, mistake):
     loaded = load(model_folders[shape])
     batch = batch_of(loaded, random_examples("causal"), packed=True)

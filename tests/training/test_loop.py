@@ -66,7 +66,17 @@ def section(**changes) -> TrainSection:
     return TrainSection(**values | changes)
 
 
-def run(folder: Folder, model_folder: Path, method=FullSection(), *, resume=False, progress=None, validation=(), prepare=None, **kwargs):
+def run(
+    folder: Folder,
+    model_folder: Path,
+    method=FullSection(),
+    *,
+    resume=False,
+    progress=None,
+    validation=(),
+    prepare=None,
+    **kwargs,
+):
     """Train a fresh copy of the model; returns (the trained weights by name, the result, the model)."""
     loaded = load(model_folder)
     torch.manual_seed(5)
@@ -111,7 +121,9 @@ def test_every_trainable_weight_moves_and_every_frozen_one_stays(model_folder, t
     assert (len(trainable) < len(after)) == (method.method == "lora")
 
 
-@pytest.mark.parametrize("method", [FullSection(), LoraSection(method="lora", r=4, lora_dropout=0.1)], ids=["full", "lora"])
+@pytest.mark.parametrize(
+    "method", [FullSection(), LoraSection(method="lora", r=4, lora_dropout=0.1)], ids=["full", "lora"]
+)
 def test_resumed_weights_equal_uninterrupted_ones_bitwise_at_every_step_of_an_epoch(model_folder, tmp_path, method):
     """D1: with dropout, so that a lost random state would show; 13 rows make 4 steps an epoch, so 5 crosses a boundary."""
     whole, _, _ = run(Folder(tmp_path / "whole"), model_folder, method, max_steps=6)
@@ -153,7 +165,9 @@ def test_bf16_masters_collect_updates_too_small_for_bf16(model_folders, tmp_path
     _, _, model = run(Folder(tmp_path), model_folders["llama"], max_steps=5, precision="bf16", learning_rate=1e-6)
     masters = newest_checkpoint(tmp_path / "checkpoints", on_damage=print).weights
     start = {name: p.detach() for name, p in load(model_folders["llama"]).model.named_parameters()}
-    moved = sum((masters[name] != start[name]).sum().item() for name in masters) / sum(p.numel() for p in start.values())
+    moved = sum((masters[name] != start[name]).sum().item() for name in masters) / sum(
+        p.numel() for p in start.values()
+    )
     moved_bf16 = sum((p.float() != start[name].bfloat16().float()).sum().item() for name, p in model.named_parameters())
     assert moved > 0.3
     assert moved_bf16 / sum(p.numel() for p in start.values()) < moved / 2
@@ -183,7 +197,13 @@ def test_the_loss_falls_on_what_is_trained(model_folder, tmp_path):
 def test_early_stopping_keeps_the_best_weights(model_folders, tmp_path):
     folder = Folder(tmp_path)
     weights, result, _ = run(
-        folder, model_folders["llama"], max_steps=60, learning_rate=0.05, eval_steps=1, early_stopping_patience=2, validation=True
+        folder,
+        model_folders["llama"],
+        max_steps=60,
+        learning_rate=0.05,
+        eval_steps=1,
+        early_stopping_patience=2,
+        validation=True,
     )
     losses = {line["step"]: line["validation_loss"] for line in folder.metrics if "validation_loss" in line}
     assert result.stopped_early
@@ -237,7 +257,16 @@ def test_training_stops_when_no_gradient_is_finite(model_folders, tmp_path):
     loaded = load(model_folders["llama"])
     rows = rows_of(loaded, random_examples("causal"))
     with pytest.raises(TrainingError, match=rf"not finite in {MAX_BAD_STEPS} steps in a row.*learning_rate"):
-        train(forward_of(loaded), Bad(), rows, rows_of(loaded, []), section(), Folder(tmp_path).place, progress=SilentProgress(), fingerprint={})
+        train(
+            forward_of(loaded),
+            Bad(),
+            rows,
+            rows_of(loaded, []),
+            section(),
+            Folder(tmp_path).place,
+            progress=SilentProgress(),
+            fingerprint={},
+        )
 
 
 def test_a_checkpoint_of_another_recipe_is_refused(model_folders, tmp_path):
@@ -249,7 +278,14 @@ def test_a_checkpoint_of_another_recipe_is_refused(model_folders, tmp_path):
 def test_another_environment_is_told_but_not_refused(model_folders, tmp_path):
     run(Folder(tmp_path), model_folders["llama"], max_steps=1, fingerprint={"environment.threads": 1})
     heard = Listening()
-    run(Folder(tmp_path), model_folders["llama"], max_steps=2, resume=True, fingerprint={"environment.threads": 2}, progress=heard)
+    run(
+        Folder(tmp_path),
+        model_folders["llama"],
+        max_steps=2,
+        resume=True,
+        fingerprint={"environment.threads": 2},
+        progress=heard,
+    )
     assert any("threads 1 → 2" in line for line in heard.heard)
 
 
@@ -318,7 +354,8 @@ def test_a_clipped_gradient_has_the_norm_and_the_line_has_the_one_before():
 
 def test_the_decay_of_the_recipe_reaches_the_optimizer(model_folders, tmp_path):
     with_decay, without = (
-        run(Folder(tmp_path / str(decay)), model_folders["llama"], max_steps=1, weight_decay=decay)[0] for decay in (0.5, 0.0)
+        run(Folder(tmp_path / str(decay)), model_folders["llama"], max_steps=1, weight_decay=decay)[0]
+        for decay in (0.5, 0.0)
     )
     assert {name for name in without if not torch.equal(with_decay[name], without[name])} == {
         name for name, weight in without.items() if weight.ndim >= 2
@@ -328,7 +365,14 @@ def test_the_decay_of_the_recipe_reaches_the_optimizer(model_folders, tmp_path):
 def test_dropout_is_drawn_from_the_seed_of_the_recipe_alone(model_folders, tmp_path):
     method = LoraSection(method="lora", r=4, lora_dropout=0.3)
     one, two, other = (
-        run(Folder(tmp_path / name), model_folders["llama"], method, max_steps=3, seed=seed, prepare=lambda _, n=n: torch.manual_seed(n))[0]
+        run(
+            Folder(tmp_path / name),
+            model_folders["llama"],
+            method,
+            max_steps=3,
+            seed=seed,
+            prepare=lambda _, n=n: torch.manual_seed(n),
+        )[0]
         for n, (name, seed) in enumerate([("one", 4), ("two", 4), ("other", 5)])
     )
     assert same(one, two)
@@ -416,7 +460,10 @@ def test_bad_steps_end_the_run_only_in_a_row(model_folders, tmp_path):
 def test_skipped_steps_are_remembered_over_a_resume(model_folders, tmp_path):
     """Two bad steps before the stop and one after it are three in a row."""
     options = dict(progress=SilentProgress(), fingerprint={})
-    for resume, objective, stop, error in ((False, BadAt(1, 2), Stops(2), Interrupted), (True, BadAt(1), lambda: None, TrainingError)):
+    for resume, objective, stop, error in (
+        (False, BadAt(1, 2), Stops(2), Interrupted),
+        (True, BadAt(1), lambda: None, TrainingError),
+    ):
         loaded = load(model_folders["llama"])
         rows = rows_of(loaded, random_examples("causal"))
         with pytest.raises(error):
@@ -432,7 +479,9 @@ def test_skipped_steps_are_remembered_over_a_resume(model_folders, tmp_path):
 def test_every_row_is_seen_once_an_epoch_in_an_order_that_only_the_seed_decides():
     order = Order(lengths=[i % 7 for i in range(50)], rows_per_batch=4, batches_per_step=3, seed=1)
     assert order.steps_per_epoch == 5
-    epochs = [[row for step in range(5) for batch in order.micro_batches(e * 5 + step) for row in batch] for e in range(2)]
+    epochs = [
+        [row for step in range(5) for batch in order.micro_batches(e * 5 + step) for row in batch] for e in range(2)
+    ]
     assert sorted(epochs[0]) == sorted(epochs[1]) == list(range(50))
     assert epochs[0] != epochs[1]
     other = Order(order.lengths, 4, 3, seed=2)

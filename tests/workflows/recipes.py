@@ -18,9 +18,17 @@ def write_rows(path: Path, num_rows: int = 60) -> Path:
     for number in range(num_rows):
         thing, color = THINGS[number % len(THINGS)], COLORS[number // len(THINGS) % len(COLORS)]
         if number % 2:
-            row = {"instruction": f"Is the {thing} {color}?", "context": "", "response": "Yes" if len(thing) > 4 else "No"}
+            row = {
+                "instruction": f"Is the {thing} {color}?",
+                "context": "",
+                "response": "Yes" if len(thing) > 4 else "No",
+            }
         else:
-            row = {"instruction": "Which color is it?", "context": f"The {thing} is {color}.", "response": f"It is {color}."}
+            row = {
+                "instruction": "Which color is it?",
+                "context": f"The {thing} is {color}.",
+                "response": f"It is {color}.",
+            }
         rows.append(row | {"category": "yes_no" if number % 2 else "color"})
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")

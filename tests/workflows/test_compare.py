@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.workflows.recipes import recipe, write_rows
+from tunesmith.errors import UsageError
 from tunesmith.files import file_sha256, read_json, read_jsonl
 from tunesmith.progress import SilentProgress
 from tunesmith.workflows import compare
@@ -89,3 +90,11 @@ def test_the_weights_asked_are_the_weights_named(asked, made, monkeypatch, tmp_p
     monkeypatch.setattr(compare, "open_model", spy)
     run_recipe(made, folder, resume=True, console=SilentProgress())
     assert names == [made.model.name_or_path, str(folder / "model")]
+
+
+def test_two_files_that_would_make_one_task_are_refused(tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "mine.jsonl").write_text('{"question": "Is it late?", "answer": "No"}\n')
+    with pytest.raises(UsageError, match="b/mine.jsonl: gives a task the same name as .*a/mine.jsonl does. Rename one"):
+        compare.task_records([tmp_path / "a/mine.jsonl", tmp_path / "b/mine.jsonl"], SilentProgress())

@@ -17,6 +17,7 @@ from peft import PeftModel
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
+from tests.models import save_tiny
 from tests.workflows.recipes import recipe, write_rows
 from tunesmith.errors import CheckpointError, DataError, UsageError
 from tunesmith.files import read_json, read_jsonl
@@ -84,7 +85,10 @@ def test_every_score_is_made_of_the_samples_beside_it(runs, shape):
 
 
 def test_what_is_judged_is_not_what_was_trained_on(runs):
-    prompts = {split: {json.dumps(row["messages"][:-1]) for row in read_jsonl(runs / f"llama/data/{split}.jsonl")} for split in SPLITS}
+    prompts = {
+        split: {json.dumps(row["messages"][:-1]) for row in read_jsonl(runs / f"llama/data/{split}.jsonl")}
+        for split in SPLITS
+    }
     assert not prompts["train"] & prompts["test"]
     assert not prompts["train"] & prompts["validation"]
 
@@ -93,7 +97,9 @@ def test_the_result_loads_with_plain_transformers_and_peft(runs, model_folders):
     base = AutoModelForCausalLM.from_pretrained(model_folders["llama"])
     model = PeftModel.from_pretrained(base, runs / "llama/model")
     tokenizer = AutoTokenizer.from_pretrained(runs / "llama/model")
-    ids = tokenizer.apply_chat_template([{"role": "user", "content": "Is it red?"}], add_generation_prompt=True, return_tensors="pt")
+    ids = tokenizer.apply_chat_template(
+        [{"role": "user", "content": "Is it red?"}], add_generation_prompt=True, return_tensors="pt"
+    )
     ids = ids["input_ids"] if hasattr(ids, "keys") else ids
     ours = load_model(ModelSection(name_or_path=str(runs / "llama")))
     with torch.no_grad():
@@ -108,7 +114,9 @@ def test_training_twice_gives_the_same_bytes(runs, model_folders, tmp_path):
 
 
 def test_full_tuning_on_packed_rows_works_and_saves_a_whole_model(model_folders, tmp_path):
-    made = recipe(model_folders["llama"], write_rows(tmp_path / "rows.jsonl"), adapter={"method": "full"}, train={"packing": True})
+    made = recipe(
+        model_folders["llama"], write_rows(tmp_path / "rows.jsonl"), adapter={"method": "full"}, train={"packing": True}
+    )
     run(made, tmp_path / "run")
     training = read_json(tmp_path / "run/training.json")
     assert training["num_trainable_parameters"] == training["num_parameters"]
@@ -166,13 +174,17 @@ def test_few_shot_training_and_a_few_shot_base_are_evaluated(model_folders, tmp_
 def test_a_file_of_ones_own_is_evaluated_beside_the_test_split(model_folders, tmp_path):
     data = write_rows(tmp_path / "rows.jsonl")
     (tmp_path / "mine.jsonl").write_text('{"question": "Is it late?", "answer": "No"}\n' * 3)
-    made = recipe(model_folders["llama"], data, train={"max_steps": 1}, evaluate={"tasks": [str(tmp_path / "mine.jsonl")]})
+    made = recipe(
+        model_folders["llama"], data, train={"max_steps": 1}, evaluate={"tasks": [str(tmp_path / "mine.jsonl")]}
+    )
     run(made, tmp_path / "run")
     assert set(read_json(tmp_path / "run/eval/summary.json")["tasks"]) == {"color", "yes_no", "mine"}
 
 
 def test_without_a_test_split_there_is_a_report_and_no_verdict(model_folders, tmp_path):
-    made = recipe(model_folders["llama"], write_rows(tmp_path / "rows.jsonl"), data={"test_fraction": 0.0}, train={"max_steps": 1})
+    made = recipe(
+        model_folders["llama"], write_rows(tmp_path / "rows.jsonl"), data={"test_fraction": 0.0}, train={"max_steps": 1}
+    )
     result = run(made, tmp_path / "run")
     assert result["verdict"] is None
     assert Path(result["report"]).is_file()
@@ -215,8 +227,12 @@ def test_a_length_the_model_has_no_positions_for_is_cut_to_what_it_has(model_fol
 def test_records_too_long_are_dropped_counted_and_listed(model_folders, tmp_path):
     data = write_rows(tmp_path / "rows.jsonl")
     with data.open("a") as file:
-        file.write(json.dumps({"instruction": "Say it.", "context": "", "response": "word " * 300, "category": "long"}) + "\n")
-    made = recipe(model_folders["llama"], data, data={"test_fraction": 0.0, "validation_fraction": 0.0}, train={"max_steps": 1})
+        file.write(
+            json.dumps({"instruction": "Say it.", "context": "", "response": "word " * 300, "category": "long"}) + "\n"
+        )
+    made = recipe(
+        model_folders["llama"], data, data={"test_fraction": 0.0, "validation_fraction": 0.0}, train={"max_steps": 1}
+    )
     run(made, tmp_path / "run", until="train")
     [dropped] = read_jsonl(tmp_path / "run/data/dropped.jsonl")
     assert (dropped["source"], dropped["stage"]) == (f"{data}:61", "render")
@@ -230,8 +246,18 @@ def test_a_stopped_process_can_be_resumed_to_the_same_bytes(model_folders, tmp_p
     made = recipe(model_folders["llama"], data, train={"max_steps": 60, "save_steps": 1}, data={"test_fraction": 0.0})
     (tmp_path / "recipe.yaml").write_text(dump_recipe(made))
     run(made, tmp_path / "whole", until="train")
-    command = [sys.executable, "-m", "tunesmith", "train", str(tmp_path / "recipe.yaml"), "--output-dir", str(tmp_path / "run")]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    command = [
+        sys.executable,
+        "-m",
+        "tunesmith",
+        "train",
+        str(tmp_path / "recipe.yaml"),
+        "--output-dir",
+        str(tmp_path / "run"),
+    ]
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ | {"OMP_NUM_THREADS": "1"}
+    )
     deadline = time.monotonic() + 60
     while not list((tmp_path / "run/checkpoints").glob("step-*[0-9]")) and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -247,7 +273,13 @@ def test_a_stopped_process_can_be_resumed_to_the_same_bytes(model_folders, tmp_p
 
 def test_a_base_with_a_template_of_its_own_is_asked_with_it(runs, model_folders, tmp_path):
     """An instruct model under another template in the recipe: base and tuned are each prompted as they were trained."""
-    made = recipe(runs / "llama", runs / "rows.jsonl", template={"name": "alpaca"}, train={"max_steps": 1}, evaluate={"max_samples": 2})
+    made = recipe(
+        runs / "llama",
+        runs / "rows.jsonl",
+        template={"name": "alpaca"},
+        train={"max_steps": 1},
+        evaluate={"max_samples": 2},
+    )
     run(made, tmp_path / "run")
     own = (runs / "llama/model/chat_template.jinja").read_text()
     base, tuned = (read_json(tmp_path / f"run/eval/{system}/system.json")["identity"] for system in ("base", "tuned"))
@@ -256,3 +288,38 @@ def test_a_base_with_a_template_of_its_own_is_asked_with_it(runs, model_folders,
     assert "### Response" in tuned
 
 
+def test_few_shot_training_that_lost_records_can_be_resumed(model_folders, tmp_path):
+    """The worked examples come from the records that are left, which is what a resumed run has."""
+    data = write_rows(tmp_path / "rows.jsonl")
+    with data.open("a") as file:
+        for number in range(8):
+            long = {
+                "instruction": f"Which color is number {number}?",
+                "context": "",
+                "response": "very " * (20 * number) + "red",
+            }
+            file.write(json.dumps(long | {"category": "color"}) + "\n")
+    settings = {"template": {"num_shots": 2}, "evaluate": {"max_samples": 2}}
+    short, more = (
+        recipe(model_folders["llama"], data, train={"max_length": 200, "max_steps": n}, **settings) for n in (2, 4)
+    )
+    run(short, tmp_path / "run", until="train")
+    assert {row["reason"] for row in read_jsonl(tmp_path / "run/data/dropped.jsonl")} == {"too_long"}
+    ledger = read_json(tmp_path / "run/data/ledger.json")["train"]
+    assert ledger["num_records"] == ledger["num_examples"] + ledger["num_dropped"]
+    run(more, tmp_path / "run", until="train", resume=True)
+    assert read_json(tmp_path / "run/training.json")["num_steps"] == 4
+
+
+def test_equal_runs_give_equal_adapter_configs(runs):
+    targets = read_json(runs / "llama/model/adapter_config.json")["target_modules"]
+    assert targets == sorted(targets)
+
+
+def test_another_base_under_the_same_name_is_not_gone_on_with(model_folders, tmp_path):
+    base = Path(shutil.copytree(model_folders["llama"], tmp_path / "base"))
+    data = write_rows(tmp_path / "rows.jsonl")
+    run(recipe(base, data, train={"max_steps": 2}), tmp_path / "run", until="train")
+    save_tiny("llama", base, seed=9)
+    with pytest.raises(CheckpointError, match="another recipe \\(model was"):
+        run(recipe(base, data, train={"max_steps": 4}), tmp_path / "run", until="train", resume=True)

@@ -23,12 +23,11 @@ def test_a_signal_raises_where_it_arrives(number):
 
 
 def test_the_first_signal_waits_for_the_loop_and_the_second_does_not():
-    with listening() as stop, pytest.raises(Interrupted):
-        with stop.patiently():
-            send(signal.SIGINT)
-            assert stop.requested() == signal.SIGINT
-            send()
-            raise AssertionError("the second signal did not stop at once")
+    with listening() as stop, pytest.raises(Interrupted), stop.patiently():
+        send(signal.SIGINT)
+        assert stop.requested() == signal.SIGINT
+        send()
+        raise AssertionError("the second signal did not stop at once")
     assert stop.requested() == signal.SIGTERM
 
 
@@ -42,10 +41,9 @@ def test_a_signal_the_loop_did_not_act_on_is_not_forgotten():
 
 
 def test_an_error_of_the_loop_is_told_rather_than_the_signal():
-    with listening() as stop, pytest.raises(ValueError, match="the loop failed"):
-        with stop.patiently():
-            send()
-            raise ValueError("the loop failed")
+    with listening() as stop, pytest.raises(ValueError, match="the loop failed"), stop.patiently():
+        send()
+        raise ValueError("the loop failed")
 
 
 def test_handlers_are_put_back():

@@ -14,7 +14,7 @@ from tunesmith.errors import TrainingError
 from tunesmith.progress import SilentProgress
 from tunesmith.rendering.examples import Ledger
 from tunesmith.workflows.prepare import Examples
-from tunesmith.workflows.tune import _both_rows, _fingerprint
+from tunesmith.workflows.tune import _both_rows, _fingerprint, memory_bytes
 
 
 class Heard(SilentProgress):
@@ -80,3 +80,11 @@ def test_a_checkpoint_belongs_to_the_very_examples_it_was_trained_on(model_folde
 def test_early_stopping_without_validation_records_is_refused(model_folders):
     with pytest.raises(TrainingError, match="early_stopping_patience: there are no validation records.*_fraction"):
         both_rows(answering(model_folders["llama"]), num_validation=0, early_stopping_patience=2)
+
+
+@pytest.mark.parametrize(
+    ("trainable", "precision", "expected"),
+    [(100, "fp32", 1600), (10, "fp32", 520), (100, "bf16", 2000), (10, "bf16", 380)],
+)
+def test_memory_is_counted_for_weights_masters_gradients_and_moments(trainable, precision, expected):
+    assert memory_bytes(100, trainable, precision) == expected

@@ -142,7 +142,14 @@ def runs_table(found: list, folder: Path) -> Any:
     from rich.table import Table
     from rich.text import Text
 
-    colors = {"better": "green", "worse": "red", "running": "cyan", "trained": "cyan", "interrupted": "yellow", "damaged": "red"}
+    colors = {
+        "better": "green",
+        "worse": "red",
+        "running": "cyan",
+        "trained": "cyan",
+        "interrupted": "yellow",
+        "damaged": "red",
+    }
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for name in ("run", "state", "model", "method", "metric", "base → tuned", "verdict", "steps", "time"):
         table.add_column(

@@ -66,7 +66,9 @@ class LocalModel:
             raise ModelError(
                 f"The conversation has {len(prompt)} tokens and the model takes {self.loaded.context_length}: start a new one."
             )
-        streamer = TextIteratorStreamer(self.loaded.tokenizer, skip_prompt=self.loaded.kind == "causal", skip_special_tokens=True)
+        streamer = TextIteratorStreamer(
+            self.loaded.tokenizer, skip_prompt=self.loaded.kind == "causal", skip_special_tokens=True
+        )
         failures: list[BaseException] = []
         thread = Thread(target=self._into, args=(streamer, prompt, sampling, failures), daemon=True)
         thread.start()
@@ -152,7 +154,9 @@ class LocalModel:
             mask.append([0] * before + [1] * len(prompt) + [0] * after)
         return torch.tensor(ids), torch.tensor(mask)
 
-    def _generate(self, input_ids, attention_mask, sampling: Sampling, max_new_tokens: int, streamer=None) -> torch.Tensor:
+    def _generate(
+        self, input_ids, attention_mask, sampling: Sampling, max_new_tokens: int, streamer=None
+    ) -> torch.Tensor:
         model, stops = self.loaded.model, StoppingCriteriaList()
         if sampling.stop:
             stops.append(_StopStrings(self.loaded, sampling.stop, input_ids.shape[1]))
@@ -169,7 +173,11 @@ class LocalModel:
 
     def _generation_config(self, sampling: Sampling, max_new_tokens: int) -> GenerationConfig:
         """Only what is asked for here: a model's own sampling habits would make greedy answers random."""
-        sampled = {"temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0} if sampling.temperature > 0 else {}
+        sampled = (
+            {"temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0}
+            if sampling.temperature > 0
+            else {}
+        )
         return GenerationConfig(
             max_new_tokens=max_new_tokens,
             do_sample=sampling.temperature > 0,

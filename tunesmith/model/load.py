@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
 from typing import Any, Literal
 
 import torch
@@ -73,10 +75,14 @@ def load_model(section: ModelSection, *, dtype: torch.dtype = torch.float32, mer
     folder = locate(section.name_or_path)
     if (Path(folder) / adapters.CONFIG_FILE).is_file():
         base = adapters.base_of(Path(folder))
-        loaded = load_model(section.model_copy(update={"name_or_path": base, "revision": None}), dtype=dtype, merge=merge)
+        loaded = load_model(
+            section.model_copy(update={"name_or_path": base, "revision": None}), dtype=dtype, merge=merge
+        )
         model = adapters.load(loaded.model, Path(folder))
         tokenizer = _tokenizer(folder, section)
-        return LoadedModel(adapters.merge(model) if merge else model, tokenizer, loaded.kind, section.name_or_path, merge)
+        return LoadedModel(
+            adapters.merge(model) if merge else model, tokenizer, loaded.kind, section.name_or_path, merge
+        )
     config = _config(folder, section)
     tokenizer = _tokenizer(folder, section)
     model = _weights(folder, section, kind_of(config), dtype)
@@ -116,14 +122,16 @@ def locate(name_or_path: str) -> str:
     folder = Path(name_or_path).expanduser()
     if (folder / "recipe.yaml").is_file():
         if not (folder / "model").is_dir():
-            raise ModelError(f"{name_or_path}: this run has no model yet. Continue it with --resume, or name another model.")
+            raise ModelError(
+                f"{name_or_path}: this run has no model yet. Continue it with --resume, or name another model."
+            )
         return str((folder / "model").absolute())
     if folder.is_dir():
         return str(folder.absolute())
     if folder.exists():
         raise ModelError(f"{name_or_path}: is a file, but a model is a folder with config.json. Name the folder.")
     if name_or_path.count("/") > 1 or name_or_path.startswith((".", "/", "~")):
-        raise ModelError(f"{name_or_path}: no such model folder.{_near_folder(folder)} Check model.name_or_path.")
+        raise ModelError(f"{name_or_path}: no such model folder.{_near_folder(folder)}")
     return name_or_path
 
 
@@ -136,7 +144,7 @@ def _near_folder(folder: Path) -> str:
 def _config(folder: str, section: ModelSection) -> PreTrainedConfig:
     path = Path(folder)
     if path.is_dir() and not (path / "config.json").is_file():
-        raise ModelError(f"{folder}: no config.json, so this is no model folder. Check model.name_or_path.")
+        raise ModelError(f"{folder}: no config.json, so this is no model folder.")
     with _told(folder, "model"):
         config = AutoConfig.from_pretrained(folder, **_options(section))
     if getattr(config, "auto_map", None) and not section.trust_remote_code:
@@ -217,7 +225,16 @@ def _told(folder: str, what: str) -> Iterator[None]:
             yield
     except (ModelError, MemoryError, torch.OutOfMemoryError):
         raise
-    except (OSError, ValueError, KeyError, TypeError, ImportError, RuntimeError, AttributeError, SafetensorError) as error:
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        ImportError,
+        RuntimeError,
+        AttributeError,
+        SafetensorError,
+    ) as error:
         if "allocate memory" in str(error):  # what torch raises on a CPU: nothing is wrong with the model
             raise
         raise ModelError(_cause(folder, what, error)) from error
@@ -228,9 +245,12 @@ def _cause(folder: str, what: str, error: Exception) -> str:
     path = Path(folder)
     if not path.is_dir():
         return (
-            f"{folder}: not a folder here, and this {what} could not be fetched from the hub ({text[:120]}). "
-            "Check the spelling of model.name_or_path, or the network."
+            f"{folder}: not a folder here, and this {what} could not be fetched from the hub ({shorten(text, 120)}). "
+            "Check the spelling, or the network."
         )
+    closed = next((file for file in sorted(path.iterdir()) if not os.access(file, os.R_OK)), None)
+    if closed is not None:
+        return f"{closed}: no permission to read it. Ask its owner, or copy it to where you may."
     if isinstance(error, SafetensorError):
         return f"{folder}: a safetensors file is damaged ({text}). Copy the model again."
     if what == "tokenizer":
@@ -268,4 +288,6 @@ def save_model(
         model.save_pretrained(folder)
         if stop_token_ids is not None:
             model.generation_config.save_pretrained(folder)
+    if (folder / adapters.CONFIG_FILE).is_file():
+        adapters.sort_config(folder)
     tokenizer.save_pretrained(folder)

@@ -51,7 +51,11 @@ def _probe(loaded: LoadedModel) -> Capabilities:
     rows = _rows(loaded)
     _check_causality(loaded, rows)
     head = _cheapest_head(loaded, rows)
-    notes = [] if head != "full" else ["The output head runs on every position: keeping it to supervised ones changes the loss."]
+    notes = (
+        []
+        if head != "full"
+        else ["The output head runs on every position: keeping it to supervised ones changes the loss."]
+    )
     can_pack = loaded.kind == "causal" and _isolates_documents(loaded, rows, head)
     if loaded.kind == "causal" and not can_pack:
         notes.append("Documents that share a row would see each other, so rows are not packed.")

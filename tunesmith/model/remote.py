@@ -53,7 +53,7 @@ class RemoteModel:
         self._client = httpx.Client(headers=headers, timeout=httpx.Timeout(timeout_s, connect=min(timeout_s, 10.0)))
 
     @classmethod
-    def from_target(cls, target: str) -> Self:
+    def from_target(cls, target: str, **options: Any) -> Self:
         """The model named by ``openai:MODEL@URL`` (or OpenAI's own). Raises `UsageError` for anything else."""
         kind, _, rest = target.partition(":")
         model, at, url = rest.rpartition("@") if "@http" in rest else (rest, "", OPENAI_URL)
@@ -61,7 +61,7 @@ class RemoteModel:
             raise UsageError(
                 f"{target}: write it as openai:MODEL@URL, for example openai:llama3@http://localhost:8000/v1."
             )
-        return cls(model, url)
+        return cls(model, url, **options)
 
     @property
     def name(self) -> str:

@@ -69,7 +69,9 @@ class Batch:
         assert self.document_ids is not None
         same = self.document_ids[:, :, None] == self.document_ids[:, None, :]
         visible = (same & torch.ones_like(same[0]).tril())[:, None]
-        return torch.zeros(visible.shape, dtype=dtype, device=visible.device).masked_fill_(~visible, torch.finfo(dtype).min)
+        return torch.zeros(visible.shape, dtype=dtype, device=visible.device).masked_fill_(
+            ~visible, torch.finfo(dtype).min
+        )
 
     def to(self, device: torch.device | str) -> Batch:
         """The same batch on another device."""

@@ -24,7 +24,12 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 BUILT_IN = ("chatml", "alpaca", "plain", "bare")
-STOP_STRINGS = {"chatml": ("<|im_start|>", "<|im_end|>"), "alpaca": ("\n### Instruction:",), "plain": ("\nUser:",), "bare": ()}
+STOP_STRINGS = {
+    "chatml": ("<|im_start|>", "<|im_end|>"),
+    "alpaca": ("\n### Instruction:",),
+    "plain": ("\nUser:",),
+    "bare": (),
+}
 MARKERS = {"chatml": ("<|im_start|>", "<|im_end|>"), "alpaca": (), "plain": (), "bare": ()}
 HOW_TO_CHANGE = "set template.name to chatml, alpaca, plain or bare"
 

@@ -47,9 +47,7 @@ def _exceeds(figure: Figure, limit: float) -> bool:
 def _go_on_after_a_stop(facts: Facts) -> Advice | None:
     if facts.state != "interrupted":
         return None
-    why = Sentence(
-        "Training is not done; the last step written down is {0}.", (("count", facts.last_step),)
-    )
+    why = Sentence("Training is not done; the last step written down is {0}.", (("count", facts.last_step),))
     return Advice("Finish the training", why, f"tunesmith train RECIPE --output-dir {facts.place} --resume")
 
 
@@ -158,9 +156,13 @@ def _make_room_for_long_records(facts: Facts) -> Advice | None:
     limit = facts.run.recipe.at("train", "max_length").value
     most = facts.run.training.at("context_length").value
     if is_number(limit) and is_number(most) and limit >= most:
-        return Advice("Make room for long records", why, f"a model that takes more than {most:,} tokens, or shorter records")
+        return Advice(
+            "Make room for long records", why, f"a model that takes more than {most:,} tokens, or shorter records"
+        )
     wanted = 2 * limit if is_number(limit) else 2048
-    return Advice("Make room for long records", why, f"train.max_length: {min(wanted, most) if is_number(most) else wanted}")
+    return Advice(
+        "Make room for long records", why, f"train.max_length: {min(wanted, most) if is_number(most) else wanted}"
+    )
 
 
 def _look_at_drops(facts: Facts) -> Advice | None:

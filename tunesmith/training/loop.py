@@ -69,7 +69,9 @@ class TrainState:
     last_loss: float | None = None
     seconds: float = 0.0
     num_tokens: int = 0
-    window: dict[str, float] = field(default_factory=lambda: dict.fromkeys(("loss", "supervised", "tokens", "seconds"), 0.0))
+    window: dict[str, float] = field(
+        default_factory=lambda: dict.fromkeys(("loss", "supervised", "tokens", "seconds"), 0.0)
+    )
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,9 @@ def train(
         Interrupted: the run was asked to stop, and can be resumed.
     """
     torch.manual_seed(section.seed)
-    order = Order(train_rows.lengths, section.per_device_train_batch_size, section.gradient_accumulation_steps, section.seed)
+    order = Order(
+        train_rows.lengths, section.per_device_train_batch_size, section.gradient_accumulation_steps, section.seed
+    )
     num_steps = num_steps_of(section, order.steps_per_epoch)
     save_every = section.save_steps or order.steps_per_epoch
     validate_every = section.eval_steps or order.steps_per_epoch
@@ -175,7 +179,9 @@ def train(
             if state.step % save_every == 0 or last or (gained and keeps_best):
                 _save(place, weights, optimizer, state, fingerprint, keep_best=keeps_best)
             if signal_number is not None and state.step < num_steps:
-                raise Interrupted(f"Stopped after step {state.step} of {num_steps}; continue with --resume.", signal_number)
+                raise Interrupted(
+                    f"Stopped after step {state.step} of {num_steps}; continue with --resume.", signal_number
+                )
 
     if keeps_best and state.best_step not in (None, state.step):
         weights.load(load_checkpoint(place.checkpoints, state.best_step).weights)
@@ -234,7 +240,9 @@ def _add_to_window(state: TrainState, step_loss: float, batches: Sequence[Batch]
     state.num_tokens += num_tokens
 
 
-def _close_window(state: TrainState, order: Order, optimizer: torch.optim.Optimizer, grad_norm: float) -> dict[str, Any]:
+def _close_window(
+    state: TrainState, order: Order, optimizer: torch.optim.Optimizer, grad_norm: float
+) -> dict[str, Any]:
     """The line for metrics.jsonl: means since the last one, each token counting the same."""
     window, state.window = state.window, dict.fromkeys(state.window, 0.0)
     loss = window["loss"] / window["supervised"] if window["supervised"] else None

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 import torch
 
 
-def build_optimizer(masters: Mapping[str, torch.Tensor], *, learning_rate: float, weight_decay: float) -> torch.optim.AdamW:
+def build_optimizer(
+    masters: Mapping[str, torch.Tensor], *, learning_rate: float, weight_decay: float
+) -> torch.optim.AdamW:
     """AdamW (Loshchilov and Hutter 2019) with decay on matrices only: biases and norm weights have one dimension."""
     matrices = [weight for weight in masters.values() if weight.ndim >= 2]
     vectors = [weight for weight in masters.values() if weight.ndim < 2]

@@ -39,7 +39,9 @@ class Chat:
 
     def stream(self, messages: Conversation, sampling: Sampling = Sampling()) -> Iterator[str]:
         """The answer to the conversation, piece by piece."""
-        head = [turn for turn in messages if turn.role == "system"] or ([Message("system", self.system)] if self.system else [])
+        head = [turn for turn in messages if turn.role == "system"] or (
+            [Message("system", self.system)] if self.system else []
+        )
         turns = [turn for turn in messages if turn.role != "system"]
         shots = choose_shots(Record("chat", tuple(turns)), self.pool, self.num_shots, seed=0) if self.num_shots else ()
         examples = [turn for shot in shots for turn in shot.messages if turn.role != "system"]
@@ -47,7 +49,12 @@ class Chat:
 
 
 def open_chat(
-    target: str, *, template: str | None = None, system: str | None = None, shots: Path | None = None, num_shots: int = 0
+    target: str,
+    *,
+    template: str | None = None,
+    system: str | None = None,
+    shots: Path | None = None,
+    num_shots: int = 0,
 ) -> Chat:
     """The model that ``target`` names, ready to talk.
 
@@ -55,6 +62,6 @@ def open_chat(
     """
     pool = read_records(str(shots), require_answer=True)[0] if shots is not None else []
     if target.startswith("openai:"):
-        return Chat(RemoteModel.from_target(target), system or "", pool, num_shots)
+        return Chat(RemoteModel.from_target(target, max_retries=1), system or "", pool, num_shots)
     opened = open_model(ModelSection(name_or_path=target), template or "auto", console=SilentProgress())
     return Chat(opened, system or "", pool, num_shots, opened.template.stop_strings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -14,16 +15,15 @@ from tunesmith.errors import UsageError
 from tunesmith.evaluation.baselines import majority_answer, nearest_example
 from tunesmith.evaluation.runner import Sample, answer_samples, samples_from_records
 from tunesmith.evaluation.summary import summarize
-from tunesmith.files import Pathlike, file_sha256
+from tunesmith.files import Pathlike
 from tunesmith.lm import Completion, Sampling
 from tunesmith.model.generate import LocalModel
-from tunesmith.model.load import locate
 from tunesmith.progress import Progress, SilentProgress
 from tunesmith.recipe import EvaluateSection, ModelSection, Recipe
 from tunesmith.records import Record
 from tunesmith.rendering.fewshot import ShotPool, choose_shots
 from tunesmith.run import Run
-from tunesmith.workflows.opening import explained_memory, fair_template, open_model
+from tunesmith.workflows.opening import explained_memory, fair_template, model_sha256, open_model
 
 Samples = Mapping[str, Sequence[Sample]]
 
@@ -58,12 +58,14 @@ def load_samples(
 
 
 def task_records(paths: Sequence[Pathlike], console: Progress) -> list[Record]:
-    """The records of files to be tested on. Raises `UsageError` for a file that is named twice."""
-    seen: set[Path] = set()
-    for path in paths:
-        if Path(path).resolve() in seen:
+    """The records of files to be tested on. Raises `UsageError` for a file, or a task, that is named twice."""
+    seen: dict[str, Path] = {}
+    for path in map(Path, paths):
+        other = seen.setdefault(_task_name(path), path)
+        if other is not path and other.resolve() == path.resolve():
             raise UsageError(f"{path}: named twice among the tasks, so its samples would count double. Name it once.")
-        seen.add(Path(path).resolve())
+        if other is not path:
+            raise UsageError(f"{path}: gives a task the same name as {other} does. Rename one of the files.")
     return [record for path in paths for record in _records_of(str(path), console)]
 
 
@@ -71,18 +73,30 @@ def _records_of(path: str, console: Progress) -> list[Record]:
     """The records of one file, their tasks named after it; what cannot be asked is told."""
     found, drops, report = read_records(path, require_answer=True)
     if drops:
-        reasons = ", ".join(f"{reason} {count}" for reason, count in Counter(drop.reason for drop in drops).most_common())
+        reasons = ", ".join(
+            f"{reason} {count}" for reason, count in Counter(drop.reason for drop in drops).most_common()
+        )
         counts = f"{report.rows_in:,} rows in = {report.kept:,} kept + {report.dropped.total():,} dropped"
         console.warn(f"{path}: {counts} ({reasons}), the first at {drops[0].source}")
-    stem = Path(path).name.split(".")[0]
+    stem = _task_name(Path(path))
     return [replace(record, task=f"{stem}/{record.task}" if record.task else stem) for record in found]
+
+
+def _task_name(path: Path) -> str:
+    return path.name.split(".")[0]
 
 
 class Asker:
     """Asks one system after another the same samples, and remembers their names in order."""
 
     def __init__(
-        self, section: EvaluateSection, samples: Samples, train: Sequence[Record], eval_dir: Path, seed: int, console: Progress
+        self,
+        section: EvaluateSection,
+        samples: Samples,
+        train: Sequence[Record],
+        eval_dir: Path,
+        seed: int,
+        console: Progress,
     ):
         self.section, self.samples, self.train, self.eval_dir = section, samples, train, eval_dir
         self.seed, self.console, self.systems = seed, console, []
@@ -106,9 +120,10 @@ class Asker:
 
     def ask_baselines(self) -> None:
         """Answers no model is needed for: each task's most frequent one, and the nearest training record's."""
+        seen = hashlib.sha256("".join(sorted(record.content_sha256 + record.task for record in self.train)).encode())
         for name, make in (("majority_answer", majority_answer), ("nearest_example", nearest_example)):
             function: Callable = make(self.train)
-            answer_samples(name, function, self.samples, Sampling(), self.eval_dir, identity=f"{len(self.train)} records")
+            answer_samples(name, function, self.samples, Sampling(), self.eval_dir, identity=seen.hexdigest())
             self.systems.append(name)
 
     def _shots(self, sample: Sample, num_shots: int) -> tuple[Record, ...]:
@@ -121,7 +136,9 @@ class Asker:
 
 def _ask_base(recipe: Recipe, asker: Asker) -> tuple[str, ...]:
     """Ask the base; returns the strings at which every system of the comparison stops."""
-    opened = open_model(recipe.model, recipe.template.name, console=asker.console, batch_size=recipe.evaluate.batch_size)
+    opened = open_model(
+        recipe.model, recipe.template.name, console=asker.console, batch_size=recipe.evaluate.batch_size
+    )
     base = replace(opened, template=fair_template(opened.loaded, opened.template))
     stop, identity = opened.template.stop_strings, model_sha256(recipe.model)
     asker.ask("base", base, num_shots=recipe.template.num_shots, stop=stop, identity=identity)
@@ -136,11 +153,3 @@ def _ask_tuned(recipe: Recipe, run: Run, asker: Asker, stop: tuple[str, ...]) ->
     section = ModelSection(name_or_path=str(run.model_dir), trust_remote_code=recipe.model.trust_remote_code)
     tuned = open_model(section, "own", console=asker.console, batch_size=recipe.evaluate.batch_size)
     asker.ask("tuned", tuned, num_shots=recipe.template.num_shots, stop=stop, identity=model_sha256(section))
-
-
-def model_sha256(section: ModelSection) -> str:
-    """Hash of a model's weights on disk; its name and revision where it lies on a hub."""
-    folder = Path(locate(section.name_or_path))
-    if not folder.is_dir():
-        return f"{section.name_or_path}@{section.revision}"
-    return ", ".join(file_sha256(path) for path in sorted(folder.glob("*.safetensors")))

@@ -18,8 +18,8 @@ from tunesmith.progress import Progress, SilentProgress
 from tunesmith.recipe import EvaluateSection, ModelSection
 from tunesmith.records import Record
 from tunesmith.run import Run
-from tunesmith.workflows.compare import Asker, model_sha256, task_records
-from tunesmith.workflows.opening import open_model
+from tunesmith.workflows.compare import Asker, task_records
+from tunesmith.workflows.opening import model_sha256, open_model
 
 
 def evaluate_model(
@@ -51,7 +51,12 @@ def evaluate_model(
 
 
 def _ask(
-    target: str, samples: dict[str, list[Sample]], eval_dir: Path, max_samples: int | None, num_shots: int, console: Progress
+    target: str,
+    samples: dict[str, list[Sample]],
+    eval_dir: Path,
+    max_samples: int | None,
+    num_shots: int,
+    console: Progress,
 ) -> str:
     pool = _shot_pool(target, num_shots)
     system = "tuned" if is_run(target) else re.sub(r"[^\w.-]+", "_", Path(target.partition("@")[0]).name) or "model"

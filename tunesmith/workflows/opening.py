@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 
 from tunesmith.errors import ResourceError
+from tunesmith.files import file_sha256
 from tunesmith.model.generate import LocalModel
-from tunesmith.model.load import LoadedModel, load_model
+from tunesmith.model.load import LoadedModel, load_model, locate
 from tunesmith.model.probe import probe
 from tunesmith.progress import Progress
 from tunesmith.recipe import ModelSection
@@ -43,6 +45,14 @@ def num_parameters(model: torch.nn.Module) -> tuple[int, int]:
     """How many weights there are, and how many of them are trained."""
     sizes = [(p.numel(), p.requires_grad) for p in model.parameters()]
     return sum(size for size, _ in sizes), sum(size for size, trainable in sizes if trainable)
+
+
+def model_sha256(section: ModelSection) -> str:
+    """Hash of a model's weights on disk; its name and revision where it lies on a hub."""
+    folder = Path(locate(section.name_or_path))
+    if not folder.is_dir():
+        return f"{section.name_or_path}@{section.revision}"
+    return ", ".join(file_sha256(path) for path in sorted(folder.glob("*.safetensors")))
 
 
 @contextmanager

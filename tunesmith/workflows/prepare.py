@@ -53,7 +53,9 @@ def read_data(recipe: Recipe, console: Progress) -> Prepared:
     first, kept = prepared.funnel[0], {split: len(getattr(prepared, split)) for split in SPLITS}
     console.say(f"{first['num_in']:,} rows in = {first['num_kept']:,} kept + {first['num_dropped']:,} dropped")
     _tell_losses(prepared, console)
-    console.say(f"{sum(kept.values()):,} records left: " + ", ".join(f"{count:,} {split}" for split, count in kept.items()))
+    console.say(
+        f"{sum(kept.values()):,} records left: " + ", ".join(f"{count:,} {split}" for split, count in kept.items())
+    )
     return prepared
 
 
@@ -84,7 +86,9 @@ def fitting_length(section: TrainSection, context_length: int | None, console: P
     """The longest example in tokens: what the recipe says, as far as the model has positions for it."""
     if context_length is None or section.max_length <= context_length:
         return section.max_length
-    console.notice(f"train.max_length is {section.max_length:,}, the model takes {context_length:,}: {context_length:,} is used.")
+    console.notice(
+        f"train.max_length is {section.max_length:,}, the model takes {context_length:,}: {context_length:,} is used."
+    )
     return context_length
 
 
@@ -100,24 +104,45 @@ def make_examples(
         TrainingError: nothing is supervised.
         DataError: a split has nothing left.
     """
-    made, drops = {}, {}
-    for split in ("train", "validation"):
-        examples, drops[split], ledger = prepare_examples(
-            getattr(prepared, split),
-            tokenizer,
-            template,
-            kind=kind,
-            max_length=max_length,
-            over_length=recipe.train.over_length,
-            num_shots=recipe.template.num_shots,
-            shot_pool=prepared.train,
-            seed=recipe.train.seed,
-        )
-        made[split] = (examples, ledger)
-    drops["test"] = _cannot_be_rendered(prepared.test, template)
-    left = _without(prepared, drops, made)
-    examples = Examples(made["train"][0], made["validation"][0], made["train"][1], made["validation"][1])
-    return examples, left
+    settings = {"kind": kind, "max_length": max_length, "over_length": recipe.train.over_length}
+    shots = {"num_shots": recipe.template.num_shots, "seed": recipe.train.seed}
+    train, train_drops, train_ledger = _with_shots_from_what_is_left(
+        prepared.train, tokenizer, template, settings | shots
+    )
+    pool = _learned(prepared.train, train)
+    validation, validation_drops, validation_ledger = prepare_examples(
+        prepared.validation, tokenizer, template, **settings, **shots, shot_pool=pool
+    )
+    drops = {"train": train_drops, "validation": validation_drops, "test": _cannot_be_rendered(prepared.test, template)}
+    left = _without(prepared, drops, {"train": train, "validation": validation})
+    return Examples(train, validation, train_ledger, validation_ledger), left
+
+
+def _with_shots_from_what_is_left(
+    records: Sequence[Record], tokenizer, template: ChatTemplate, settings: dict[str, Any]
+) -> tuple[list[Encoded], list[Drop], Ledger]:
+    """Training examples whose worked examples all come from records that are trained on.
+
+    Repeated until nothing more is dropped: the run folder holds just these records, and a resumed run must choose the
+    same worked examples from them.
+    """
+    left, drops = records, []
+    while True:
+        examples, dropped, ledger = prepare_examples(left, tokenizer, template, **settings, shot_pool=left)
+        drops += dropped
+        kept = _learned(left, examples)
+        if settings["num_shots"] == 0 or len(kept) == len(left):
+            break
+        left = kept
+    ledger.num_records, ledger.num_dropped = len(records), len(drops)
+    ledger.dropped = dict(Counter(drop.reason for drop in drops).most_common())
+    return examples, drops, ledger
+
+
+def _learned(records: Sequence[Record], examples: Sequence[Encoded]) -> list[Record]:
+    """The records something was made of."""
+    learned = {example.record_id for example in examples}
+    return [record for record in records if record.id in learned]
 
 
 def _cannot_be_rendered(records: Sequence[Record], template: ChatTemplate) -> list[Drop]:
@@ -125,15 +150,17 @@ def _cannot_be_rendered(records: Sequence[Record], template: ChatTemplate) -> li
     failed = [(record, result) for record, result in zip(records, results, strict=True) if isinstance(result, RowError)]
     drops = [Drop(record.id, record.source, "render", error.reason, error.detail) for record, error in failed]
     mute = [record for record in records if not record.prompt]
-    return drops + [Drop(r.id, r.source, "render", "no_prompt", "A text without a question cannot be asked.") for r in mute]
+    return drops + [
+        Drop(r.id, r.source, "render", "no_prompt", "A text without a question cannot be asked.") for r in mute
+    ]
 
 
-def _without(prepared: Prepared, drops: dict[str, list[Drop]], made: dict[str, tuple]) -> Prepared:
+def _without(prepared: Prepared, drops: dict[str, list[Drop]], made: dict[str, list[Encoded]]) -> Prepared:
     """The data without the records nothing was made of, each of them accounted for."""
     kept: dict[str, list[Record]] = {}
     lost: list[Drop] = []
     for split in SPLITS:
-        learned = {example.record_id for example in made[split][0]} if split in made else None
+        learned = {example.record_id for example in made[split]} if split in made else None
         gone = {drop.id for drop in drops[split] if learned is None or drop.id not in learned}
         kept[split] = [record for record in getattr(prepared, split) if record.id not in gone]
         drops[split] = [replace(drop, stage="render") for drop in drops[split]]

@@ -17,8 +17,8 @@ from tunesmith.progress import Progress, SilentProgress
 from tunesmith.recipe import Recipe
 from tunesmith.report import write_report
 from tunesmith.run import Run, provenance
-from tunesmith.workflows.compare import compare_base_and_tuned, load_samples, model_sha256
-from tunesmith.workflows.opening import open_model
+from tunesmith.workflows.compare import compare_base_and_tuned, load_samples
+from tunesmith.workflows.opening import model_sha256, open_model
 from tunesmith.workflows.prepare import (
     Examples,
     files_of,
@@ -53,13 +53,16 @@ def run_recipe(
     load_samples(recipe.evaluate, (), seed=recipe.data.seed)  # a test file nobody can read is told before any work
     if dry_run:
         return _dry_run(recipe, console)
-    with listening() as stop, Run.create(run_dir, recipe, resume=resume, overwrite=overwrite, inputs=recipe_inputs(recipe)) as run:
+    with (
+        listening() as stop,
+        Run.create(run_dir, recipe, resume=resume, overwrite=overwrite, inputs=recipe_inputs(recipe)) as run,
+    ):
         prepared = _train(recipe, run, resume=resume, console=console, stop=stop, command=command)
         if until == "train":
             return {"run_dir": str(run.path), "model": str(run.model_dir), "training": read_json(run.training_file)}
         summary = compare_base_and_tuned(recipe, run, prepared.train, prepared.test, console)
-        run.mark_finished()
         html, _ = write_report(run.path)
+        run.mark_finished()
         verdict = verdict_sentence(summary) if summary is not None else None
         return {"run_dir": str(run.path), "report": str(html), "verdict": verdict, "summary": str(run.summary_file)}
 
@@ -72,7 +75,9 @@ def _train(recipe: Recipe, run: Run, *, resume: bool, console: Progress, stop: S
         prepared = read_data(recipe, console)
     if run.training_file.is_file() and run.model_dir.is_dir() and not _wants_more_steps(recipe, run):
         return prepared
-    opened = open_model(recipe.model, recipe.template.name, console=console, batch_size=recipe.evaluate.batch_size, merge=True)
+    opened = open_model(
+        recipe.model, recipe.template.name, console=console, batch_size=recipe.evaluate.batch_size, merge=True
+    )
     examples, left = _examples(recipe, prepared, opened, console)
     if is_new:
         _write_data(run, recipe, left, examples, command)
@@ -134,5 +139,7 @@ def _answer_one(opened: LocalModel, prepared: Prepared) -> Mapping[str, Any] | N
     """Ask one test record for a few tokens: generation is as much of a run as training."""
     if not prepared.test:
         return None
-    [completion] = opened.generate([prepared.test[0].prompt], Sampling(max_new_tokens=4), tools=[prepared.test[0].tools])
+    [completion] = opened.generate(
+        [prepared.test[0].prompt], Sampling(max_new_tokens=4), tools=[prepared.test[0].tools]
+    )
     return {"id": prepared.test[0].id, "finish_reason": completion.finish_reason}

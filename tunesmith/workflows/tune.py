@@ -33,7 +33,7 @@ from tunesmith.training.optim import build_optimizer
 from tunesmith.training.order import Order
 from tunesmith.training.precision import Weights
 from tunesmith.training.validation import validate
-from tunesmith.workflows.opening import explained_memory, num_parameters
+from tunesmith.workflows.opening import explained_memory, model_sha256, num_parameters
 from tunesmith.workflows.prepare import Examples
 from tunesmith.workflows.signals import StopRequest
 
@@ -43,18 +43,31 @@ def attach_adapter(opened: LocalModel, recipe: Recipe, console: Progress) -> For
     torch.manual_seed(recipe.train.seed)
     model = adapters.attach(opened.loaded.model, recipe.adapter)
     total, trainable = num_parameters(model)
-    console.say(f"{type(base_model(model)).__name__}: {total:,} parameters, {trainable:,} trained ({recipe.adapter.method})")
+    size = memory_bytes(total, trainable, recipe.train.precision) / 2**20
+    console.say(
+        f"{type(base_model(model)).__name__}: {total:,} parameters, {trainable:,} trained ({recipe.adapter.method}); "
+        f"{size:,.0f} MiB for weights, gradients and optimizer, activations come on top"
+    )
     return Forward(model, head=opened.capabilities.head)
 
 
 def tune(
-    opened: LocalModel, examples: Examples, recipe: Recipe, run: Run, *, resume: bool, console: Progress, stop: StopRequest
+    opened: LocalModel,
+    examples: Examples,
+    recipe: Recipe,
+    run: Run,
+    *,
+    resume: bool,
+    console: Progress,
+    stop: StopRequest,
 ) -> None:
     """Train, and write ``model/``, ``training.json``, checkpoints and metrics into the run folder."""
     forward = attach_adapter(opened, recipe, console)
     train_rows, validation_rows = _both_rows(opened, examples, recipe, console)
     order = _order(train_rows, recipe)
-    console.say(f"{num_steps_of(recipe.train, order.steps_per_epoch):,} steps of {order.rows_per_step} rows, {order.steps_per_epoch:,} an epoch")
+    console.say(
+        f"{num_steps_of(recipe.train, order.steps_per_epoch):,} steps of {order.rows_per_step} rows, {order.steps_per_epoch:,} an epoch"
+    )
     total, trainable = num_parameters(forward.model)
     with explained_memory(), stop.patiently():
         result = train(
@@ -80,7 +93,9 @@ def try_one_step(opened: LocalModel, examples: Examples, recipe: Recipe, console
     objective = OBJECTIVES[recipe.train.objective]()
     with explained_memory():
         weights = Weights(forward.model, recipe.train.precision)
-        optimizer = build_optimizer(weights.masters, learning_rate=recipe.train.learning_rate, weight_decay=recipe.train.weight_decay)
+        optimizer = build_optimizer(
+            weights.masters, learning_rate=recipe.train.learning_rate, weight_decay=recipe.train.weight_decay
+        )
         forward.train()
         device = next(forward.parameters()).device
         batches = [rows.collate(chosen).to(device) for chosen in _order(rows, recipe).micro_batches(0)]
@@ -90,9 +105,22 @@ def try_one_step(opened: LocalModel, examples: Examples, recipe: Recipe, console
         if len(validation_rows):
             validate(forward, objective, [lambda: validation_rows.collate([0]).to(device)])
     if not math.isfinite(loss):
-        raise TrainingError(f"The loss of the first step is {loss}. Set train.precision: fp32, or check the model's weights.")
+        raise TrainingError(
+            f"The loss of the first step is {loss}. Set train.precision: fp32, or check the model's weights."
+        )
     forward.eval()
     return loss
+
+
+def memory_bytes(num_parameters: int, num_trainable: int, precision: str) -> int:
+    """Memory for weights, gradients and optimizer state, without activations.
+
+    Per trainable weight 4 bytes of gradient and 8 of AdamW's moments beside the weight itself; in bf16 each weight is held
+    in 2 bytes and a trainable one in 4 more, as its master, while its micro-batch gradient takes another 2.
+    """
+    if precision == "fp32":
+        return 4 * num_parameters + 12 * num_trainable
+    return 2 * num_parameters + (4 + 4 + 8 + 2) * num_trainable
 
 
 def _order(rows: Rows, recipe: Recipe) -> Order:
@@ -137,7 +165,7 @@ def _rows(loaded: LoadedModel, examples: Sequence[Encoded], capacity: int | None
 def _fingerprint(opened: LocalModel, examples: Examples, recipe: Recipe) -> dict[str, Any]:
     """What must be the same when a run goes on; the environment is told when it differs, as it may change the last bits."""
     return {
-        "model": recipe.model.name_or_path,
+        "model": model_sha256(recipe.model),
         "adapter": recipe.adapter.model_dump(mode="json"),
         "learning rate": recipe.train.learning_rate,
         "examples": examples.sha256(),
@@ -161,7 +189,9 @@ def _save_result(opened: LocalModel, forward: Forward, run: Run) -> None:
         shutil.rmtree(staging, ignore_errors=True)
         # tokenizers raises a bare Exception: "No space left on device (os error 28)"
         if isinstance(error, (OSError, SafetensorError)) or "os error" in str(error):
-            raise ResourceError(f"{run.model_dir}: could not be written ({error}). Free space, then go on with --resume.") from error
+            raise ResourceError(
+                f"{run.model_dir}: could not be written ({error}). Free space, then go on with --resume."
+            ) from error
         raise
     shutil.rmtree(run.model_dir, ignore_errors=True)
     staging.rename(run.model_dir)
@@ -177,6 +207,7 @@ def _facts(opened: LocalModel, recipe: Recipe, result: TrainResult, total: int, 
         "architecture": type(base_model(opened.loaded.model)).__name__,
         "precision": recipe.train.precision,
         "head": opened.capabilities.head,
+        "context_length": opened.loaded.context_length,
         **asdict(result),
         "peak_memory_bytes": _peak_memory_bytes(),
     }

@@ -6,12 +6,16 @@ Everything else calls `attach` before training, `save`, `load` and `merge` after
 from __future__ import annotations
 
 import json
+import warnings
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from peft import LoraConfig, PeftModel, TaskType, get_peft_model, load_peft_weights
 from peft.tuners.tuners_utils import BaseTunerLayer
 from peft.utils.save_and_load import get_peft_model_state_dict, set_peft_model_state_dict
+from safetensors import SafetensorError
 from torch import nn
 
 from tunesmith.errors import ModelError, did_you_mean
@@ -29,7 +33,8 @@ def attach(model: nn.Module, section: AdapterSection) -> nn.Module:
         return model.requires_grad_(True)
     config, names = _lora_config(model, section), _layer_names(model)
     try:
-        adapted = get_peft_model(model, config, autocast_adapter_dtype=False)
+        with _quiet():
+            adapted = get_peft_model(model, config, autocast_adapter_dtype=False)
     except ValueError as error:
         text = " ".join(str(error).split()).removeprefix("[PEFT:PeftType.LORA] ")
         raise ModelError(f"adapter.target_modules: {text} This model has: {', '.join(names)}.") from error
@@ -40,6 +45,14 @@ def attach(model: nn.Module, section: AdapterSection) -> nn.Module:
             "for one of them could not be merged. Leave it out."
         )
     return adapted
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep peft's warnings off the screen: what they warn of is checked here, and is an error."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _lora_config(model: nn.Module, section: LoraSection) -> LoraConfig:
@@ -85,6 +98,15 @@ def _layer_names(model: nn.Module) -> list[str]:
     return sorted({name.rsplit(".", 1)[-1] for name in with_weights} - {""})
 
 
+def sort_config(folder: Path) -> None:
+    """Put the layer names of a saved adapter's config in order: peft keeps a set, and equal runs should give equal files."""
+    path = folder / CONFIG_FILE
+    config = json.loads(path.read_text("utf-8"))
+    if isinstance(config.get("target_modules"), list):
+        config["target_modules"].sort()
+    path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", "utf-8")
+
+
 def base_of(folder: Path) -> str:
     """The model an adapter folder belongs to."""
     try:
@@ -92,7 +114,9 @@ def base_of(folder: Path) -> str:
     except (OSError, ValueError) as error:
         raise ModelError(f"{folder / CONFIG_FILE}: cannot be read ({error}). Copy the adapter again.") from error
     if not base:
-        raise ModelError(f"{folder / CONFIG_FILE}: does not say what its base model is. Set base_model_name_or_path in it.")
+        raise ModelError(
+            f"{folder / CONFIG_FILE}: does not say what its base model is. Set base_model_name_or_path in it."
+        )
     return base
 
 
@@ -102,12 +126,14 @@ def load(model: nn.Module, folder: Path) -> PeftModel:
     peft itself only warns, and an adapter with the wrong names then does nothing at all.
     """
     try:
-        adapted = PeftModel.from_pretrained(model, str(folder), autocast_adapter_dtype=False)
+        with _quiet():
+            adapted = PeftModel.from_pretrained(model, str(folder), autocast_adapter_dtype=False)
         saved = load_peft_weights(str(folder), device="cpu")
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         text = " ".join(str(error).split())[:200]
         raise ModelError(f"{folder}: the adapter does not fit its base model {base_of(folder)}: {text}") from error
-    wanted = get_peft_model_state_dict(adapted)
+    with _quiet():
+        wanted = get_peft_model_state_dict(adapted)
     wrong = sorted(set(wanted) ^ set(saved))
     if wrong:
         raise ModelError(
