@@ -231,7 +231,7 @@ def more_tokens(path: Path) -> None:
 
 MODELS = [
     ("tokenizer.json", Path.unlink, r"m: no tokenizer that can be loaded"),
-    ("config.json", Path.unlink, r"m: no config\.json, so this is no model folder\. Check model\.name_or_path"),
+    ("config.json", Path.unlink, r"m: no config\.json, so this is no model folder\. Name a folder"),
     ("model.safetensors", Path.unlink, r"m: no weights \(model\.safetensors\)"),
     ("model.safetensors", cut_short, r"m: a safetensors file is damaged"),
     ("tokenizer.json", more_tokens, r"m: the tokenizer has 389 tokens but the model only 384 embeddings"),
