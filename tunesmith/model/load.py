@@ -144,7 +144,9 @@ def _near_folder(folder: Path) -> str:
 def _config(folder: str, section: ModelSection) -> PreTrainedConfig:
     path = Path(folder)
     if path.is_dir() and not (path / "config.json").is_file():
-        raise ModelError(f"{folder}: no config.json, so this is no model folder. Name a folder that save_pretrained() wrote.")
+        raise ModelError(
+            f"{folder}: no config.json, so this is no model folder. Name a folder that save_pretrained() wrote."
+        )
     with _told(folder, "model"):
         config = AutoConfig.from_pretrained(folder, **_options(section))
     if getattr(config, "auto_map", None) and not section.trust_remote_code:
