@@ -293,3 +293,16 @@ def test_an_answer_cut_at_its_limit_says_so(tmp_path):
     cut = [Completion("cut", "length")] * 3
     answer_samples("base", lambda samples: cut, samples_of("qa"), GREEDY, tmp_path)
     assert lines(tmp_path / "base" / "qa.jsonl")[0]["finish_reason"] == "length"
+
+
+def test_the_choice_of_samples_does_not_depend_on_where_the_file_lies():
+    here, there = (
+        [
+            Record(str(i), (Message("user", f"q{i}"), Message("assistant", "a")), source=f"{folder}/x.jsonl:{i}")
+            for i in range(40)
+        ]
+        for folder in ("here", "there")
+    )
+    chosen = [[s.id for s in samples_from_records(records, max_samples=7)["all"]] for records in (here, there)]
+    assert chosen[0] == chosen[1]
+    assert len(chosen[0]) == 7

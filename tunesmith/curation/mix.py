@@ -14,8 +14,8 @@ def order_key(seed: int, purpose: str, key: str) -> bytes:
 
 
 def choose(records: Sequence[Record], count: int, *, seed: int, purpose: str) -> list[bool]:
-    """Which of the records are among the ``count`` chosen; equal ids are told apart by their source."""
-    ranked = sorted(range(len(records)), key=lambda k: order_key(seed, purpose, f"{records[k].id} {records[k].source}"))
+    """Which of the records are among the ``count`` chosen; of equal ids the first are taken."""
+    ranked = sorted(range(len(records)), key=lambda k: order_key(seed, purpose, records[k].id))
     chosen = set(ranked[:count])
     return [k in chosen for k in range(len(records))]
 

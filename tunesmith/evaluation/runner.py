@@ -69,7 +69,7 @@ def samples_from_records(
 ) -> dict[str, list[Sample]]:
     """The questions of each task, tasks by name, samples in the order of the records.
 
-    Where a task has more than ``max_samples``, those with the lowest hash of (seed, id, source) are taken: adding
+    Where a task has more than ``max_samples``, those with the lowest hash of (seed, id) are taken: adding
     records of another task, or reading them in another order, does not change the choice. Records without a task belong
     to `all`.
 
@@ -99,7 +99,7 @@ def _own_name(row: Mapping[str, Any], default: Any) -> Any:
 def _choose(samples: list[Sample], max_samples: int | None, seed: int) -> list[Sample]:
     if max_samples is None or len(samples) <= max_samples:
         return samples
-    ranks = [_digest(f"{seed}\n{sample.id}\n{sample.source}") for sample in samples]
+    ranks = [_digest(f"{seed}\n{sample.id}") for sample in samples]
     chosen = sorted(sorted(range(len(samples)), key=ranks.__getitem__)[:max_samples])
     return [samples[position] for position in chosen]
 
