@@ -239,11 +239,14 @@ def test_records_too_long_are_dropped_counted_and_listed(model_folders, tmp_path
     assert len(read_jsonl(tmp_path / "run/data/train.jsonl")) == 60
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
-def test_a_stopped_process_can_be_resumed_to_the_same_bytes(model_folders, tmp_path, number):
+@pytest.mark.parametrize(
+    ("shape", "number"),
+    [("llama", signal.SIGTERM), ("gpt2", signal.SIGINT), ("llama", signal.SIGKILL), ("t5", signal.SIGKILL)],
+)
+def test_a_stopped_process_can_be_resumed_to_the_same_bytes(model_folders, tmp_path, shape, number):
     """A real process, a real signal in the middle of training."""
     data = write_rows(tmp_path / "rows.jsonl")
-    made = recipe(model_folders["llama"], data, train={"max_steps": 60, "save_steps": 1}, data={"test_fraction": 0.0})
+    made = recipe(model_folders[shape], data, train={"max_steps": 60, "save_steps": 1}, data={"test_fraction": 0.0})
     (tmp_path / "recipe.yaml").write_text(dump_recipe(made))
     run(made, tmp_path / "whole", until="train")
     command = [
