@@ -12,6 +12,7 @@ from tunesmith.errors import UsageError
 from tunesmith.files import file_sha256, read_json, read_jsonl
 from tunesmith.progress import SilentProgress
 from tunesmith.workflows import compare
+from tunesmith.workflows.evaluate import evaluate_model
 from tunesmith.workflows.run import run_recipe
 
 SYSTEMS = ("base", "base_2_shot", "tuned")
@@ -98,3 +99,22 @@ def test_two_files_that_would_make_one_task_are_refused(tmp_path):
         (tmp_path / folder / "mine.jsonl").write_text('{"question": "Is it late?", "answer": "No"}\n')
     with pytest.raises(UsageError, match="b/mine.jsonl: gives a task the same name as .*a/mine.jsonl does. Rename one"):
         compare.task_records([tmp_path / "a/mine.jsonl", tmp_path / "b/mine.jsonl"], SilentProgress())
+
+
+def test_given_answers_to_a_file_with_columns_of_its_own_are_scored(tmp_path):
+    labels = ["positive", "negative"] * 12
+    rows = "".join(f'{{"id": {k}, "text": "film {k}", "label": "{label}"}}\n' for k, label in enumerate(labels))
+    (tmp_path / "reviews.jsonl").write_text(rows)
+    given = "".join(f'{{"id": {k}, "prediction": "{label if k else "negative"}"}}\n' for k, label in enumerate(labels))
+    (tmp_path / "given.jsonl").write_text(given)
+    summary = evaluate_model(
+        None,
+        tasks=[tmp_path / "reviews.jsonl"],
+        output_dir=tmp_path / "out",
+        predictions=tmp_path / "given.jsonl",
+        max_samples=5,
+        columns={"input": "Is this positive or negative? {text}", "output": "label"},
+    )
+    assert summary["tasks"]["reviews"]["metrics"]["accuracy"]["predictions"]["value"] == pytest.approx(23 / 24)
+    [first, *_] = read_jsonl(tmp_path / "out/eval/predictions/reviews.jsonl")
+    assert first["prompt"][0]["content"] == "Is this positive or negative? film 0"

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from tunesmith.cli.console import clock, importing, make_progress, print_json, result_console, results_only
+from tunesmith.cli.data import column_map
 from tunesmith.cli.options import Json, argument, value
 from tunesmith.errors import UsageError
 
@@ -49,6 +50,10 @@ def evaluate(
     num_shots: Annotated[
         int, typer.Option("--num-shots", min=0, metavar="K", help="Worked examples before each question.")
     ] = 0,
+    columns: Annotated[
+        list[str] | None,
+        value("--columns", metavar="OURS=THEIRS", help="Name a column that is not recognized, e.g. output=label."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Score a model, a run or given answers on your own questions."""
@@ -73,6 +78,7 @@ def evaluate(
             predictions=predictions,
             max_samples=max_samples,
             num_shots=num_shots,
+            columns=column_map(columns or []),
             console=make_progress(),
         )
     if json:

@@ -57,8 +57,13 @@ def load_samples(
     return samples_from_records(records, max_samples=section.max_samples, seed=seed)
 
 
-def task_records(paths: Sequence[Pathlike], console: Progress) -> list[Record]:
-    """The records of files to be tested on. Raises `UsageError` for a file, or a task, that is named twice."""
+def task_records(
+    paths: Sequence[Pathlike], console: Progress, columns: Mapping[str, str] | None = None
+) -> list[Record]:
+    """The records of files to be tested on; ``columns`` says what theirs are where they are not recognized.
+
+    Raises `UsageError` for a file, or a task, that is named twice.
+    """
     seen: dict[str, Path] = {}
     for path in map(Path, paths):
         other = seen.setdefault(_task_name(path), path)
@@ -66,12 +71,12 @@ def task_records(paths: Sequence[Pathlike], console: Progress) -> list[Record]:
             raise UsageError(f"{path}: named twice among the tasks, so its samples would count double. Name it once.")
         if other is not path:
             raise UsageError(f"{path}: gives a task the same name as {other} does. Rename one of the files.")
-    return [record for path in paths for record in _records_of(str(path), console)]
+    return [record for path in paths for record in _records_of(str(path), console, columns)]
 
 
-def _records_of(path: str, console: Progress) -> list[Record]:
+def _records_of(path: str, console: Progress, columns: Mapping[str, str] | None) -> list[Record]:
     """The records of one file, their tasks named after it; what cannot be asked is told."""
-    found, drops, report = read_records(path, require_answer=True)
+    found, drops, report = read_records(path, require_answer=True, columns=columns)
     if drops:
         reasons = ", ".join(
             f"{reason} {count}" for reason, count in Counter(drop.reason for drop in drops).most_common()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,15 +30,19 @@ def evaluate_model(
     predictions: Path | None = None,
     max_samples: int | None = None,
     num_shots: int = 0,
+    columns: Mapping[str, str] | None = None,
     console: Progress = SilentProgress(),
 ) -> dict[str, Any]:
     """Score a model (folder, run, hub id or ``openai:MODEL@URL``), or given answers, on the questions of some files.
 
     Writes ``eval/SYSTEM/TASK.jsonl`` and ``eval/summary.json`` below ``output_dir`` and returns the summary, with the
-    result in words as ``verdict``. Worked examples come from the training records of the run.
+    result in words as ``verdict``. ``columns`` names columns that are not recognized, as in a recipe. Worked examples come
+    from the training records of the run.
     """
     refuse_overwriting([*tasks, *([predictions] if predictions else [])], output_dir / "eval" / "summary.json")
-    samples = samples_from_records(task_records(tasks, console), max_samples=max_samples)
+    # Given answers are one per sample: a choice among the samples would leave some of them without a question.
+    most = max_samples if predictions is None else None
+    samples = samples_from_records(task_records(tasks, console, columns), max_samples=most)
     eval_dir = output_dir / "eval"
     if predictions is not None:
         score_predictions(predictions, samples, eval_dir)
