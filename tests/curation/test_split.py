@@ -91,11 +91,11 @@ def test_the_split_depends_on_seed_and_records_and_not_on_their_order():
     records = [record(k, f"q {k % 70}", task=f"t{k % 3}") for k in range(200)]
     shuffled = random.Random(5).sample(records, len(records))
 
-    def test_ids(items, seed=0):
+    def ids_of_test(items, seed=0):
         return {item.id for item, name in zip(items, split(items, seed=seed)) if name == "test"}
 
-    assert test_ids(records) == test_ids(shuffled)
-    assert test_ids(records) != test_ids(records, seed=1)
+    assert ids_of_test(records) == ids_of_test(shuffled)
+    assert ids_of_test(records) != ids_of_test(records, seed=1)
 
 
 def test_a_big_group_is_never_held_out_when_it_does_not_fit():

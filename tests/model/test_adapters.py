@@ -29,7 +29,10 @@ def logits(loaded, model=None) -> torch.Tensor:
 
 
 def trained(loaded, section=LORA):
-    """An adapted model whose adapter does something."""
+    """An adapted model whose adapter does something.
+
+    Weights of 0.03: at 0.1 the random T5, whose attention is not scaled, merges to within 2e-5 of its live logits, not 1e-5.
+    """
     model = adapters.attach(loaded.model, section).eval()
     torch.manual_seed(1)
     with torch.no_grad():

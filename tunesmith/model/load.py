@@ -270,7 +270,8 @@ def quiet_libraries() -> None:
     """Keep progress bars and warnings of the libraries below off the screen: what matters is said by Tunesmith."""
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
-    logging.getLogger("peft").setLevel(logging.ERROR)
+    for library in ("peft", "huggingface_hub"):
+        logging.getLogger(library).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers\.")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -52,7 +53,14 @@ def model_sha256(section: ModelSection) -> str:
     folder = Path(locate(section.name_or_path))
     if not folder.is_dir():
         return f"{section.name_or_path}@{section.revision}"
-    return ", ".join(file_sha256(path) for path in sorted(folder.glob("*.safetensors")))
+    files = [(path, path.stat()) for path in sorted(folder.glob("*.safetensors"))]
+    return ", ".join(_sha256_once(path, stat.st_size, stat.st_mtime_ns) for path, stat in files)
+
+
+@lru_cache
+def _sha256_once(path: Path, _size_bytes: int, _mtime_ns: int) -> str:
+    """A run asks three times for the hash of the same gigabytes; the file is read again only when it has changed."""
+    return file_sha256(path)
 
 
 @contextmanager
