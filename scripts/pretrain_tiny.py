@@ -1,6 +1,6 @@
 """Pretrain the built-in base models from plain text: ``python scripts/pretrain_tiny.py gpt --corpus DIR --output DIR``.
 
-A Llama that predicts the next token, and a T5 that half of the time fills gaps (Raffel et al. 2020) and half of the time
+A Llama that predicts the next token, and a T5 that a third of the time fills gaps (Raffel et al. 2020) and otherwise
 continues a text (the prefix language modeling of Tay et al. 2022). Both are base models: no instruction, no answer. They
 are trained by the project's own loop: bf16 with float32 masters, checkpoints, and the same command goes on after a stop.
 
@@ -27,6 +27,7 @@ import torch
 from plain_text import documents
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, T5Config, T5ForConditionalGeneration
+from transformers.models.t5.modeling_t5 import T5Attention
 
 from tunesmith.cli.console import make_progress
 from tunesmith.errors import DataError, TunesmithError
@@ -88,14 +89,29 @@ def tiny_t5() -> T5ForConditionalGeneration:
             **ids,
         )
     )
-    with torch.no_grad():  # T5's embeddings start at a deviation of 1, which AdamW takes thousands of steps to undo
-        model.shared.weight.mul_(0.3)
+    _even_out(model)
     return model
+
+
+@torch.no_grad()
+def _even_out(model: T5ForConditionalGeneration) -> None:
+    """Give weights that AdamW moves by the same step a like size, and keep what the model computes.
+
+    T5 is initialized for an optimizer whose steps grow with the weight: embeddings of deviation 1, queries of 1/128.
+    The embeddings are the output head too, whose logits keep their size by the last norm.
+    """
+    model.shared.weight.mul_(0.3)
+    model.decoder.final_layer_norm.weight.mul_(3.0)
+    for module in model.modules():
+        if isinstance(module, T5Attention):
+            root = math.sqrt(module.q.weight.std() / module.k.weight.std())
+            module.q.weight.div_(root)
+            module.k.weight.mul_(root)
 
 
 SETUPS = {
     "gpt": Setup(tiny_gpt, window=512, rows_per_step=4, max_steps=4000),
-    "t5": Setup(tiny_t5, window=320, rows_per_step=8, max_steps=3200),
+    "t5": Setup(tiny_t5, window=320, rows_per_step=8, max_steps=2800, learning_rate=8e-4),
 }
 
 
@@ -202,8 +218,8 @@ def seq2seq_rows(rows: np.ndarray, tokenizer: PreTrainedTokenizerFast) -> Rows:
 def corrupt(ids: list[int], rng: np.random.Generator, first_gap: int, eos: int) -> tuple[list[int], list[int]]:
     """(what the encoder reads, what the decoder writes): a text with gaps of about three tokens in 15 % of it, or the
     first part of a text and the rest of it."""
-    if rng.random() < 0.5:
-        cut = int(rng.integers(len(ids) // 4, 3 * len(ids) // 4))
+    if rng.random() < 0.65:
+        cut = int(rng.integers(len(ids) // 10, 6 * len(ids) // 10))
         return [*ids[:cut], eos], [*ids[cut:], eos]
     starts = np.sort(rng.choice(len(ids) // 6, size=max(1, round(len(ids) * 0.15 / 3)), replace=False)) * 6
     encoder, decoder, end = [], [], 0

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tunesmith.curation.clean import clean_text, drop_bad_order, drop_empty, normalize_text
+from tunesmith.curation.clean import clean_text, drop_bad_order, drop_empty, drop_short, normalize_text
+from tunesmith.curation.stages import BASIC, bind_stages
+from tunesmith.errors import RecipeError
 from tunesmith.records import Message, Record
 
 TEXTS = [
@@ -91,6 +93,30 @@ EMPTY = [
 @pytest.mark.parametrize(("reason", "turns"), EMPTY)
 def test_what_holds_no_words_is_dropped_with_its_reason(reason, turns):
     assert drop_empty(conversation(*turns)) == reason
+
+
+SHORT = [
+    ("short_prompt", ["u:Do it.", "a:a"], 3),
+    ("short_prompt", ["u: Fix\n this ", "a:a"], 3),
+    ("short_prompt", ["u:", "a:a"], 1),
+    (None, ["u:Fix this: wrod", "a:word"], 3),
+    (None, ["u:Do it.", "a:a"], 2),
+    (None, ["s:Answer briefly.", "u:Why?", "a:a"], 3),
+    (None, ["u:Why?", "a:Because it is.", "u:Why?", "a:a"], 3),
+    (None, ["a:text"], 3),
+]
+
+
+@pytest.mark.parametrize(("reason", "turns", "least"), SHORT)
+def test_a_prompt_of_too_few_words_is_dropped_with_its_reason(reason, turns, least):
+    assert drop_short(conversation(*turns), min_prompt_words=least) == reason
+
+
+def test_short_prompts_are_dropped_below_three_words_and_only_where_a_recipe_says_so():
+    assert bind_stages(["drop_short"])[0].settings == {"min_prompt_words": 3}
+    assert "drop_short" not in BASIC
+    with pytest.raises(RecipeError, match=r"curate\[0\].min_prompt_words: .*greater than or equal to 1"):
+        bind_stages([{"use": "drop_short", "min_prompt_words": 0}])
 
 
 ORDER = [

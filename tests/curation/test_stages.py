@@ -22,8 +22,8 @@ def stages(monkeypatch):
     """Three stages of a user, forgotten after the test."""
     monkeypatch.setattr(STAGES, "_things", dict(STAGES._things))
 
-    @stage("drop_short", "check")
-    def drop_short(record: Record, *, min_words: int = 2, mode: str = "words") -> str | None:
+    @stage("drop_brief", "check")
+    def drop_brief(record: Record, *, min_words: int = 2, mode: str = "words") -> str | None:
         return "too_short" if len(record.answer.split()) < min_words else None
 
     @stage("shout", "rewrite")
@@ -47,11 +47,11 @@ def test_the_named_lists_are_lists_of_stages():
 
 
 def test_a_check_drops_with_its_reason(stages):
-    (bound,) = bind_stages([{"use": "drop_short", "min_words": "3"}])
+    (bound,) = bind_stages([{"use": "drop_brief", "min_words": "3"}])
     assert bound.settings == {"min_words": 3, "mode": "words"}
     kept, drops, changes = run_stage(bound, [record(1, "one two"), record(2, "one two three")], seed=0)
     assert [item.id for item in kept] == ["id2"] and changes == []
-    assert drops == [Drop("id1", "x:1", "drop_short", "too_short")]
+    assert drops == [Drop("id1", "x:1", "drop_brief", "too_short")]
 
 
 def test_a_rewrite_tells_which_fields_it_touched_and_never_their_values(stages):
@@ -74,8 +74,8 @@ def test_a_selection_that_loses_records_is_refused(stages):
 def test_all_problems_of_a_list_are_told_at_once(stages):
     listed = [
         {"use": "drop_emty"},
-        {"use": "drop_short", "min_word": 3},
-        {"use": "drop_short", "min_words": "three"},
+        {"use": "drop_brief", "min_word": 3},
+        {"use": "drop_brief", "min_words": "three"},
         {"use": "shout"},
         {"min_words": 3},
         {"use": "drop_empty", "x": 1},
@@ -86,7 +86,7 @@ def test_all_problems_of_a_list_are_told_at_once(stages):
     assert raised.value.path == "recipes/x.yaml"
     expected = [
         "curate[0].use: no such stage `drop_emty`. Did you mean `drop_empty`?",
-        "curate[1].min_word: stage `drop_short` has no such setting. Did you mean `min_words`?",
+        "curate[1].min_word: stage `drop_brief` has no such setting. Did you mean `min_words`?",
         "curate[2].min_words: input should be a valid integer, unable to parse string as an integer.",
         "curate[3].times: field required.",
         "curate[4]: a stage needs a name: {use: drop_empty}. Known: ",

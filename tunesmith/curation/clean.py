@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import replace
+from typing import Annotated
+
+from pydantic import Field
 
 from tunesmith.curation.stages import stage
 from tunesmith.records import Message, Record
@@ -38,6 +41,17 @@ def drop_empty(record: Record) -> str | None:
         return "empty_prompt"
     spoken = [k for k, message in enumerate(record.messages) if message.role in ("user", "assistant")]
     return "empty_turn" if any(empty[k] for k in spoken) else None
+
+
+@stage("drop_short", "check")
+def drop_short(record: Record, *, min_prompt_words: Annotated[int, Field(ge=1)] = 3) -> str | None:
+    """``short_prompt`` where all that is said before the answer has fewer words: "Do it." tells nobody what to do.
+
+    Words are runs of characters between white space; a language written without spaces has few of them, so leave this
+    stage out there. A text to continue has no prompt and is kept.
+    """
+    num_words = sum(len(message.content.split()) for message in record.prompt)
+    return "short_prompt" if record.prompt and num_words < min_prompt_words else None
 
 
 @stage("drop_bad_order", "check")

@@ -7,7 +7,8 @@ convention does not read stays in ``Record.meta``. Decisions that are ours:
 - ``<noinput>`` (Alpaca's word for "none") is no input; the column stays in meta.
 - a rationale comes before the answer in the same assistant message, on its own line (FLAN's chain of thought), because
   every template and model can learn that; the bare answer is kept among the references.
-- several answers: the first is the assistant's turn, all are references.
+- several answers: the first is the assistant's turn, all are references; so are the texts of a ``references`` list
+  beside the answer.
 - choices are listed with letters under the question; an answer given as a number becomes its letter.
 - a message tree gives one record for every assistant message that no other assistant message follows.
 - of a preference only the chosen answer is learned, the rejected one stays in meta; of an unpaired label only what is
@@ -19,7 +20,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tunesmith.curation.columns import map_columns
@@ -131,6 +132,7 @@ def record_from_row(
     view = Columns(mapped)
     try:
         parts = convention.read(view)
+        parts = _with_references(parts, view)
         tools = read_tools(view.take("tools", "functions"))
     except RowError as error:
         return convention.name, [_drop(row_id(row), source, error)]
@@ -207,6 +209,20 @@ def _finish(part: Part, id: str, shared: Mapping[str, Any], meta: Mapping[str, A
     return Record(
         part.id or id, tuple(part.messages), references=part.references, parents=part.parents, meta=meta, **shared
     )
+
+
+def _with_references(parts: list[Part], view: Columns) -> list[Part]:
+    """The parts with what a ``references`` column adds to the one answer of a row; any other one stays in meta."""
+    listed = parse_json(view.look("references"))
+    is_list = isinstance(listed, list) and listed and all(isinstance(text, str) for text in listed)
+    if "references" not in view.unread() or not is_list or len(parts) != 1 or not _ends_in_an_answer(parts[0]):
+        return parts
+    view.take("references")
+    return [replace(parts[0], references=tuple(dict.fromkeys((*parts[0].references, *listed))))]
+
+
+def _ends_in_an_answer(part: Part) -> bool:
+    return isinstance(part, Draft) and bool(part.messages) and part.messages[-1].role == "assistant"
 
 
 def _task(view: Columns, task: str | None) -> str:

@@ -4,7 +4,7 @@
     rewrite(record, *, …) -> Record                        the same record saying something else
     select(records, *, …) -> Iterator[Record | Drop]       looks at all records; yields each one or a drop for it
 
-A recipe lists them: ``curate: [{use: drop_short, min_words: 3}, {use: drop_duplicates}]``. ``seed`` is given by
+A recipe lists them: ``curate: [{use: drop_short, min_prompt_words: 3}, {use: drop_duplicates}]``. ``seed`` is given by
 parameter name.
 """
 
