@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 import torch
 from plain_text import documents
-from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, T5Config, T5ForConditionalGeneration
 from transformers.models.t5.modeling_t5 import T5Attention
 
@@ -310,9 +310,20 @@ def _section(setup: Setup) -> TrainSection:
 
 
 def save(model: torch.nn.Module, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
-    """Write an ordinary folder of bf16 weights, tokenizer and config."""
+    """Write an ordinary folder of bf16 weights, tokenizer and config, with the rights of any other file."""
     model.to(torch.bfloat16).save_pretrained(folder)
+    if isinstance(model, T5ForConditionalGeneration):
+        begin_words(tokenizer)
     tokenizer.save_pretrained(folder)
+    (folder / "model.safetensors").chmod(0o644)
+
+
+def begin_words(tokenizer: PreTrainedTokenizerFast) -> None:
+    """Let a text begin like a word in the middle of one, as with T5's own tokenizer: an answer that repeats a word of its
+    question is then made of the same tokens."""
+    backend = tokenizer.backend_tokenizer
+    backend.normalizer = normalizers.Prepend(" ")
+    backend.decoder = decoders.Sequence([decoders.ByteLevel(), decoders.Strip(" ", 1, 0)])
 
 
 def facts(

@@ -9,7 +9,7 @@ import numpy as np
 import pretrain_tiny
 import pytest
 import torch
-from pretrain_tiny import causal_rows, common_names, corrupt, seq2seq_rows, train_tokenizer, windows
+from pretrain_tiny import begin_words, causal_rows, common_names, corrupt, seq2seq_rows, train_tokenizer, windows
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
 
@@ -51,6 +51,15 @@ def test_the_t5_tokenizer_ends_a_text_and_knows_gaps():
     tokenizer = train_tokenizer([SENTENCES * 20], for_t5=True)
     ids = tokenizer("the <extra_id_3> fox")["input_ids"]
     assert ids[-1] == tokenizer.eos_token_id and tokenizer.convert_tokens_to_ids("<extra_id_3>") in ids
+
+
+def test_a_word_that_begins_a_text_is_the_same_token_as_inside_one():
+    tokenizer = train_tokenizer([SENTENCES * 20], for_t5=True)
+    begin_words(tokenizer)
+    alone, inside = tokenizer("Anna")["input_ids"][:-1], tokenizer("saw Anna")["input_ids"][:-1]
+    assert inside[-len(alone) :] == alone
+    for text in ("Anna saw 1923", " two  spaces", "- a\n- b", ""):
+        assert tokenizer.decode(tokenizer(text)["input_ids"], skip_special_tokens=True) == text
 
 
 def test_windows_cut_without_overlap():
