@@ -17,9 +17,9 @@ from tunesmith.model import adapters
 from tunesmith.progress import SilentProgress
 from tunesmith.recipe import FullSection, LoraSection, TrainSection
 from tunesmith.training import loop
-from tunesmith.training.loop import MAX_BAD_STEPS, Place, _clip, num_steps_of, train
+from tunesmith.training.loop import MAX_BAD_STEPS, Place, Rows, _clip, accumulate, num_steps_of, train
 from tunesmith.training.objectives import Sft
-from tunesmith.training.order import Order
+from tunesmith.training.order import Order, by_length
 from tunesmith.training.precision import Weights
 from tunesmith.training.schedule import learning_rate_factor
 from tunesmith.training.validation import Validation, validate
@@ -487,6 +487,66 @@ def test_every_row_is_seen_once_an_epoch_in_an_order_that_only_the_seed_decides(
     other = Order(order.lengths, 4, 3, seed=2)
     assert order.micro_batches(3) == Order(order.lengths, 4, 3, seed=1).micro_batches(3) != other.micro_batches(3)
     assert [len(batch) for batch in order.micro_batches(4)] == [2]
+
+
+def test_rows_are_cut_into_more_batches_where_that_saves_more_padding_than_a_pass_costs():
+    lengths = [80, 30, 79, 31, 80, 30]
+    for rows_per_batch, tokens_per_pass, expected in (
+        (4, None, [[0, 4, 2, 3], [1, 5]]),  # full batches, the longest rows first
+        (4, 200, [[0, 4, 2], [3, 1, 5]]),  # two it must be
+        (6, 200, [[0, 4, 2, 3, 1, 5]]),
+        (6, 40, [[0, 4, 2], [3, 1, 5]]),
+        (6, 0, [[0, 4], [2], [3], [1, 5]]),
+    ):
+        assert list(by_length(range(6), lengths, rows_per_batch, tokens_per_pass)) == expected
+    assert list(by_length([], [], 4, 40)) == list(by_length([], [], 4)) == []
+
+
+def test_the_cut_is_the_cheapest_of_all():
+    """Against every way to cut eight rows."""
+    lengths, tokens_per_pass = [3, 50, 8, 44, 9, 41, 30, 5], 20
+    ordered = sorted(lengths, reverse=True)
+
+    def cost(sizes):
+        starts = [sum(sizes[:i]) for i in range(len(sizes))]
+        return sum(size * ordered[start] + tokens_per_pass for size, start in zip(sizes, starts))
+
+    every = [
+        tuple(b - a for a, b in itertools.pairwise((0, *cuts, 8)))
+        for count in range(8)
+        for cuts in itertools.combinations(range(1, 8), count)
+    ]
+    batches = list(by_length(range(8), lengths, 4, tokens_per_pass))
+    assert cost([len(batch) for batch in batches]) == min(cost(sizes) for sizes in every if max(sizes) <= 4)
+
+
+def test_how_a_step_is_cut_makes_no_difference_to_the_gradient(model_folder):
+    """Rows of like length apart on a CPU, full batches elsewhere."""
+    loaded = load(model_folder)
+    loaded.model.requires_grad_(True)
+    examples = random_examples(loaded.kind)
+    rows, gradients = rows_of(loaded, examples), []
+    for tokens_per_pass in (None, 0):
+        order = Order(rows.lengths, len(examples), 1, seed=0, tokens_per_pass=tokens_per_pass)
+        batches = [rows.collate(chosen) for chosen in order.micro_batches(0)]
+        assert (len(batches) > 1) == (tokens_per_pass == 0)
+        loaded.model.zero_grad()
+        loss = accumulate(forward_of(loaded), Sft(), batches, Weights(loaded.model, "fp32"))
+        gradients.append((loss, torch.cat([p.grad.flatten() for p in loaded.model.parameters()])))
+    assert gradients[0][0] == pytest.approx(gradients[1][0], abs=1e-5)
+    assert torch.allclose(gradients[0][1], gradients[1][1], atol=1e-5)
+
+
+def test_training_on_a_cpu_cuts_long_steps_by_length(model_folders, tmp_path):
+    sizes = []
+    loaded = load(model_folders["llama"])
+    rows = rows_of(loaded, random_examples("causal", (60,) * 4 + (10,) * 4))
+    counted = Rows(rows.lengths, lambda chosen: sizes.append(len(chosen)) or rows.collate(chosen))
+    train(
+        forward_of(loaded), Sft(), counted, rows_of(loaded, []), section(max_steps=1, per_device_train_batch_size=8),
+        Folder(tmp_path).place, progress=SilentProgress(), fingerprint={},
+    )  # fmt: skip
+    assert sizes == [4, 4]
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Literal
 
 import torch
 from torch import nn
 
+from tunesmith.model.attention import Documents, FastAttention, is_slow_in_its_precision
 from tunesmith.rendering.collate import IGNORE_INDEX, Batch
 
 Head = Literal["kept", "hooked", "full"]
@@ -37,12 +38,23 @@ class Forward(nn.Module):
     def supervised_logits(self, batch: Batch) -> torch.Tensor:
         """(num_supervised, vocabulary) logits at the supervised positions."""
         inputs = self._inputs(batch)
+        with self._attention(batch, inputs):
+            return self._supervised_logits(batch, inputs)
+
+    def _supervised_logits(self, batch: Batch, inputs: dict[str, torch.Tensor | bool]) -> torch.Tensor:
         if self.head == "kept":
             return self.model(**inputs, logits_to_keep=batch.supervised).logits.flatten(0, -2)
         if self.head == "hooked":
             with _head_sees_only(output_head(self.model), batch.supervised):
                 return self.model(**inputs).logits.flatten(0, -2)
         return self.model(**inputs).logits[batch.supervised]
+
+    def _attention(self, batch: Batch, inputs: dict[str, torch.Tensor | bool]) -> AbstractContextManager:
+        widens = is_slow_in_its_precision(self.model)
+        if batch.document_ids is None:
+            return FastAttention(widens=True) if widens else nullcontext()
+        documents = Documents.of(batch.document_ids)
+        return FastAttention(widens=widens, block_mask=inputs["attention_mask"], documents=documents)
 
     @property
     def can_keep(self) -> bool:

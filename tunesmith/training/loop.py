@@ -27,7 +27,7 @@ from tunesmith.training.checkpoint import (
 )
 from tunesmith.training.objectives import Objective
 from tunesmith.training.optim import build_optimizer, load_optimizer_tensors, optimizer_tensors
-from tunesmith.training.order import Order, by_length
+from tunesmith.training.order import CPU_TOKENS_PER_PASS, Order, by_length
 from tunesmith.training.precision import Weights
 from tunesmith.training.schedule import learning_rate_factor
 from tunesmith.training.validation import validate
@@ -127,8 +127,13 @@ def train(
         Interrupted: the run was asked to stop, and can be resumed.
     """
     torch.manual_seed(section.seed)
+    device = next(forward.parameters()).device
     order = Order(
-        train_rows.lengths, section.per_device_train_batch_size, section.gradient_accumulation_steps, section.seed
+        train_rows.lengths,
+        section.per_device_train_batch_size,
+        section.gradient_accumulation_steps,
+        section.seed,
+        tokens_per_pass=CPU_TOKENS_PER_PASS if device.type == "cpu" else None,
     )
     num_steps = num_steps_of(section, order.steps_per_epoch)
     save_every = section.save_steps or order.steps_per_epoch
@@ -138,7 +143,6 @@ def train(
     base_rates = [group["lr"] for group in optimizer.param_groups]
     state = _resume(place, weights, optimizer, fingerprint, progress) if resume else TrainState()
     validation_batches = _validation_batches(validation_rows, section.per_device_train_batch_size)
-    device = next(forward.parameters()).device
     keeps_best = section.early_stopping_patience is not None
     forward.train()
 

@@ -8,20 +8,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
+CPU_TOKENS_PER_PASS = 64
+"""What one more forward and backward costs on a CPU whatever is in it, in tokens: measured on a 5 M model, 40 in fp32 and
+100 in bf16. On a GPU it is thousands, and nothing is gained by more passes."""
+
 
 @dataclass(frozen=True)
 class Order:
     """The rows of a training set in the order they are seen.
 
     An epoch is a permutation from (seed, epoch). A step takes the next ``rows_per_step`` rows of it, the last step of an
-    epoch what is left; its rows are cut into micro-batches of ``rows_per_batch``, rows of like length together (the
-    division by the step's count makes the cut irrelevant to the gradient).
+    epoch what is left; its rows are cut into micro-batches of at most ``rows_per_batch``, rows of like length together
+    (the division by the step's count makes the cut irrelevant to the gradient). ``tokens_per_pass`` is `by_length`'s.
     """
 
     lengths: Sequence[int]
     rows_per_batch: int
     batches_per_step: int
     seed: int
+    tokens_per_pass: int | None = None
 
     @property
     def rows_per_step(self) -> int:
@@ -36,11 +41,39 @@ class Order:
         epoch, index = divmod(step, self.steps_per_epoch)
         permutation = np.random.default_rng([self.seed, epoch]).permutation(len(self.lengths))
         rows = permutation[index * self.rows_per_step : (index + 1) * self.rows_per_step].tolist()
-        return list(by_length(rows, self.lengths, self.rows_per_batch))
+        return list(by_length(rows, self.lengths, self.rows_per_batch, self.tokens_per_pass))
 
 
-def by_length(rows: Sequence[int], lengths: Sequence[int], rows_per_batch: int) -> Iterator[list[int]]:
-    """The rows in batches of like length, longest first, so that little is padding and memory is known at once."""
+def by_length(
+    rows: Sequence[int], lengths: Sequence[int], rows_per_batch: int, tokens_per_pass: int | None = None
+) -> Iterator[list[int]]:
+    """The rows in batches of like length, longest first, so that little is padding and memory is known at once.
+
+    A batch is full, but for the last one. With ``tokens_per_pass``, the tokens that could be computed in the time of one
+    more batch, batches are also cut where that saves more padding than it costs.
+    """
     ordered = sorted(rows, key=lambda row: (-lengths[row], row))
-    for start in range(0, len(ordered), rows_per_batch):
-        yield ordered[start : start + rows_per_batch]
+    if tokens_per_pass is None:
+        ends = [*range(rows_per_batch, len(ordered), rows_per_batch), len(ordered)] if ordered else []
+    else:
+        ends = _cheapest_ends([lengths[row] for row in ordered], rows_per_batch, tokens_per_pass)
+    for start, end in zip([0, *ends], ends, strict=False):
+        yield ordered[start:end]
+
+
+def _cheapest_ends(lengths: Sequence[int], rows_per_batch: int, tokens_per_pass: int) -> list[int]:
+    """Where to cut rows that are sorted, longest first, for the least Σ (rows × longest + ``tokens_per_pass``).
+
+    ``cost[end]`` is that of the rows before ``end``, ``start[end]`` where the last of their batches begins.
+    """
+    cost, start = [0], [0]
+    for end in range(1, len(lengths) + 1):
+        starts = range(max(0, end - rows_per_batch), end)
+        best = min(starts, key=lambda first: cost[first] + (end - first) * lengths[first])
+        cost.append(cost[best] + (end - best) * lengths[best] + tokens_per_pass)
+        start.append(best)
+    ends, end = [], len(lengths)
+    while end:
+        ends.append(end)
+        end = start[end]
+    return ends[::-1]
