@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic.fields import FieldInfo
 
 from tunesmith.aliases import Fields, advise, resolve, translate
+from tunesmith.builtin import builtin_model, is_builtin_name
 from tunesmith.errors import RecipeError, UsageError
 from tunesmith.validation import Problem, Where, booleans_for_numbers, dotted, problems_in
 from tunesmith.yaml_text import describe_yaml_error, dump_yaml, inline, parse_yaml, read_yaml
@@ -33,7 +34,9 @@ class Section(BaseModel):
 class ModelSection(Section):
     """Which model to start from."""
 
-    name_or_path: str = Field(description="Local folder, finished run, built-in name or Hugging Face hub id.")
+    name_or_path: str = Field(
+        description="Local folder, finished run, built-in name (tunesmith/tiny-gpt, tunesmith/tiny-t5) or hub id."
+    )
     revision: str | None = Field(None, description="Branch, tag or commit of a hub model.")
     trust_remote_code: bool = Field(
         False, description="Run Python code that comes with the model. Off unless you trust it."
@@ -99,7 +102,7 @@ class TemplateSection(Section):
 
     name: str = Field(
         "auto",
-        description="auto (the model's own, else plain; bare for T5 and its like), own, chatml, alpaca, plain, bare, or a .jinja file.",
+        description="auto (the model's own, else plain; bare for T5 and its like), own, chatml, alpaca, plain, inline, bare, or a .jinja file.",
     )
     num_shots: int = Field(0, ge=0, description="Worked examples put before each request: 0, 1 or k.")
 
@@ -163,10 +166,20 @@ class TrainSection(Section):
     seed: int = Field(0, ge=0, description="Decides initial adapter weights, dropout and the order of the records.")
 
 
+MetricName = Literal[
+    "exact_match", "verbatim_match", "f1", "rouge1", "rouge2", "rougeL", "bleu", "chrf", "accuracy", "macro_f1"
+]
+
+
 class EvaluateSection(Section):
     """The comparison of base and tuned."""
 
     tasks: tuple[str, ...] = Field((), description="Files to be tested on besides the run's own test split.")
+    metric: MetricName | None = Field(
+        None,
+        description="Metric of the headline, e.g. verbatim_match where case and punctuation count; by default it"
+        " follows from the answers: accuracy for labels, exact_match for short ones, else rougeL.",
+    )
     max_samples: int | None = Field(200, ge=1, description="At most this many samples per task, chosen by data.seed.")
     max_new_tokens: int = Field(128, ge=1, description="Longest answer, in tokens.")
     batch_size: int = Field(16, ge=1, description="Answers generated at a time.")
@@ -255,11 +268,17 @@ def resolve_paths(recipe: Recipe, recipe_path: str | Path) -> Recipe:
 
     Hub ids, built-in names and paths that exist in neither place stay as they are, for their reader to judge. ``~``
     is the home folder. `output_dir` is no input: it always belongs to the working directory.
+
+    Raises `ModelError` where a built-in model is named that does not exist: early, before any data is read.
     """
     folder = Path(recipe_path)
     folder = folder if folder.is_dir() else folder.parent
     find = partial(_find, folder=folder)
-    model = recipe.model.model_copy(update={"name_or_path": find(recipe.model.name_or_path)})
+    model = recipe.model
+    if is_builtin_name(model.name_or_path):
+        builtin_model(model.name_or_path)
+    else:
+        model = model.model_copy(update={"name_or_path": find(model.name_or_path)})
     sources = tuple(source.model_copy(update={"path": find(source.path)}) for source in recipe.data.sources)
     is_file = recipe.template.name.endswith((".jinja", ".jinja2", ".j2"))
     template = recipe.template.model_copy(update={"name": find(recipe.template.name)}) if is_file else recipe.template

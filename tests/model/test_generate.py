@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import pytest
 import torch
+from transformers import DynamicCache, LlamaConfig
+from transformers.cache_utils import LinearAttentionLayer
 
 from tests.models import save_tiny
 from tests.training.rows import load
 from tunesmith.errors import ModelError
 from tunesmith.lm import Sampling
+from tunesmith.model import generate
 from tunesmith.model.generate import LocalModel, stop_token_ids
 from tunesmith.model.load import load_model, save_model
 from tunesmith.model.probe import Capabilities, probe
@@ -101,6 +105,29 @@ def test_a_model_forced_to_emit_a_terminator_stops(model_folders, monkeypatch, s
         assert (answer.text, answer.finish_reason, answer.num_completion_tokens) == ("", "stop", 0)
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+def test_the_space_an_inline_answer_begins_with_is_no_part_of_what_it_says(model_folders, monkeypatch, streamed):
+    model = answering(model_folders["llama"], "inline")
+    said = [
+        *model.loaded.tokenizer(" yes  it", add_special_tokens=False).input_ids,
+        model.loaded.tokenizer.eos_token_id,
+    ]
+    [prompt] = model.prompt_ids(conversations(1))
+
+    def next_logits(hidden, steps=iter(said)):
+        logits = torch.full((model.loaded.config.vocab_size,), -1e4)
+        logits[next(steps)] = 1e4
+        return logits.expand(*hidden.shape[:-1], -1)
+
+    monkeypatch.setattr(model.loaded.model.lm_head, "forward", next_logits)
+    if streamed:
+        text = "".join(model.stream(conversations(1)[0], Sampling(max_new_tokens=12)))
+    else:
+        text = model.generate(conversations(1), Sampling(max_new_tokens=12))[0].text
+    assert text == "yes  it"
+    assert model.loaded.tokenizer.decode(prompt).endswith("Assistant:")
+
+
 def test_every_end_token_ends_the_generation_and_not_only_the_text(model_folders, monkeypatch):
     """D8: nothing is generated behind it, whichever of them it is."""
     model, calls = answering(model_folders["llama"]), []
@@ -152,6 +179,61 @@ def test_answers_cut_at_a_stop_string_count_the_same_tokens_alone_and_in_a_batch
     together = model.generate(asked, sampling)
     assert together == [model.generate([one], sampling)[0] for one in asked]
     assert len({answer.num_completion_tokens for answer in together}) > 1
+
+
+def ends_at_different_times(model: LocalModel, asked, sampling: Sampling) -> list[int]:
+    """The two ids that, as ends of the greedy answers, make these of the most different lengths."""
+    answers = model._generate(model.prompt_ids(asked), sampling, sampling.max_new_tokens)
+
+    def num_lengths(ends: tuple[int, int]) -> int:
+        return len({next((at for at, token in enumerate(ids) if token in ends), -1) for ids in answers})
+
+    pairs = itertools.combinations(sorted({token for ids in answers for token in ids}), 2)
+    return list(max(pairs, key=num_lengths))
+
+
+@pytest.mark.parametrize("shape", ["llama", "gpt2", "t5"])
+@pytest.mark.parametrize("cached", [True, False])
+def test_rows_leave_a_batch_when_they_are_done_and_the_others_answer_as_before(models, monkeypatch, shape, cached):
+    """Also for a model whose cache cannot be divided."""
+    model, asked, sampling = models[shape], conversations(), Sampling(max_new_tokens=24)
+    ends = ends_at_different_times(model, asked, sampling)
+    monkeypatch.setattr(model.loaded.model.generation_config, "eos_token_id", ends)
+    alone = [model.generate([one], sampling)[0] for one in asked]
+    sizes, name = [], "decoder_input_ids" if shape == "t5" else "input_ids"
+    handle = model.loaded.model.register_forward_pre_hook(
+        lambda _module, _args, kwargs: sizes.append(tuple(kwargs[name].shape)), with_kwargs=True
+    )
+    if not cached:
+        monkeypatch.setattr(generate, "_of_rows", lambda cache, rows: None)
+    together = model.generate(asked, sampling)
+    handle.remove()
+    assert together == alone
+    assert len({answer.num_completion_tokens for answer in together}) > 2
+    rows = [size[0] for size in sizes]
+    assert rows[0] == 12 and rows == sorted(rows, reverse=True) and rows[-1] <= 6
+    assert (max(length for _, length in sizes[1:]) == 1) == cached
+
+
+def test_a_cache_that_holds_more_than_keys_and_values_is_made_again():
+    """A state-space layer's state is not divided with its keys."""
+    config = LlamaConfig(num_hidden_layers=2)
+    cache, rows = DynamicCache(config=config), torch.tensor([True, False, True])
+    for layer in (0, 1):
+        cache.update(torch.ones(3, 1, 4, 2), torch.ones(3, 1, 4, 2), layer)
+    assert generate._of_rows(cache, rows).layers[1].keys.shape == (2, 1, 4, 2)
+    cache.layers[1] = LinearAttentionLayer()
+    assert generate._of_rows(cache, rows) is None
+    assert generate._of_rows(None, rows) is None
+
+
+@pytest.mark.parametrize("shape", ["llama", "gpt2"])
+def test_only_the_last_position_of_a_prompt_goes_through_the_head(models, shape):
+    model, seen = models[shape], []
+    handle = model.loaded.model.lm_head.register_forward_pre_hook(lambda _module, args: seen.append(args[0].shape[:2]))
+    model.generate(conversations(3), Sampling(max_new_tokens=2))
+    handle.remove()
+    assert seen == [(3, 1), (3, 1)]
 
 
 HABITS = (

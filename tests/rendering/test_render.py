@@ -50,7 +50,7 @@ def test_segments_tile_the_text_and_what_is_learned_is_each_answer_with_its_stop
         assert "".join(segment.text for segment in rendering.segments) == rendering.text
         assert all(text.endswith(stop) and text.count(stop) == 1 for text in learned)
         if source in (*BUILT_IN, BRACKETS, SILENT_ABOUT_SYSTEM):  # these write the answer as it is
-            assert learned == [answer + stop for answer in answers]
+            assert learned == [template.answer_space + answer + stop for answer in answers]
         else:
             assert [text.removesuffix(stop).strip() for text in learned] == [answer.strip() for answer in answers]
 

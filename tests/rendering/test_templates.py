@@ -57,7 +57,10 @@ def test_a_template_file_is_found_by_its_path(byte_level, tmp_path):
 
 
 REFUSED = {
-    "own": (None, "the model has no chat template of its own. Set template.name to chatml, alpaca, plain or bare"),
+    "own": (
+        None,
+        "the model has no chat template of its own. Set template.name to chatml, alpaca, plain, inline or bare",
+    ),
     "chatmm": (None, "template.name: no template `chatmm` (No such file or directory). Did you mean `chatml`?"),
     "does not compile": ("{% for m in messages %}", "does not compile: line 1: Unexpected end of template"),
     "no stop token": (
@@ -139,6 +142,11 @@ ABILITIES = {
 def test_what_a_template_has_a_place_for_is_found_by_trying(name, with_chatml_tokens, own):
     template = load_template("own", tokenizer=own(with_chatml_tokens, OWN[name].replace("bos_token", "''")))
     assert template.abilities == ABILITIES[name]
+
+
+@pytest.mark.parametrize("name, space", [("plain", ""), ("inline", " "), ("bare", ""), ("chatml", ""), ("alpaca", "")])
+def test_the_white_space_an_answer_begins_with_is_known(name, space, byte_level):
+    assert load_template(name, tokenizer=byte_level).answer_space == space
 
 
 @pytest.mark.parametrize("name", BUILT_IN)

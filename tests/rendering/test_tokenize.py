@@ -55,7 +55,10 @@ def test_learned_ids_spell_the_answer_and_one_stop_token_byte_for_byte(name, tok
         assert len(runs(example)) == len(answers) == example.num_turns == example.num_stops
         for answer, (start, end) in zip(answers, runs(example)):
             ids = example.input_ids[start:end]
-            assert spell_after(tokenizer, example.input_ids[:start], ids) == answer + template.stop_tokens[0]
+            assert (
+                spell_after(tokenizer, example.input_ids[:start], ids)
+                == template.answer_space + answer + template.stop_tokens[0]
+            )
             assert [token in stop_ids for token in ids] == [False] * (len(ids) - 1) + [True]
         as_a_whole = tokenizer(example.text, add_special_tokens=False)["input_ids"]
         assert spell(tokenizer, example.input_ids) == spell(tokenizer, as_a_whole)
@@ -352,6 +355,7 @@ def test_real_rows_learn_exactly_their_responses(name, gpt2, shared):
     for row in rows:
         (example,) = encode_one(talk(f"{row['instruction']}\n\n{row['context']}", row["response"]), gpt2, template)
         learned = [token for token, flag in zip(example.input_ids, example.supervised) if flag]
-        assert spell(gpt2, learned) == row["response"] + "<|endoftext|>"
+        answer = template.answer_space + row["response"]
+        assert spell(gpt2, learned) == answer + "<|endoftext|>"
         # Counted by another way: the response alone, and its stop token.
-        assert len(learned) == len(gpt2(row["response"])["input_ids"]) + 1
+        assert len(learned) == len(gpt2(answer)["input_ids"]) + 1

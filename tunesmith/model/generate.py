@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from threading import Thread
 
 import torch
-from transformers import GenerationConfig, StoppingCriteria, StoppingCriteriaList, TextIteratorStreamer
+from transformers import (
+    Cache,
+    EncoderDecoderCache,
+    GenerationConfig,
+    StoppingCriteria,
+    StoppingCriteriaList,
+    TextIteratorStreamer,
+)
+from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
+from transformers.utils import ModelOutput
 
 from tunesmith.errors import ModelError
 from tunesmith.lm import Completion, Conversation, Sampling, cut_at_stop
@@ -72,7 +81,7 @@ class LocalModel:
         failures: list[BaseException] = []
         thread = Thread(target=self._into, args=(streamer, prompt, sampling, failures), daemon=True)
         thread.start()
-        yield from _until_stop(streamer, sampling.stop)
+        yield from _until_stop(_without_first(streamer, self.template.answer_space), sampling.stop)
         thread.join()
         if failures:
             raise ModelError(f"The model failed while answering: {failures[0]}") from failures[0]
@@ -132,13 +141,8 @@ class LocalModel:
         room = self._room(prompts[0], sampling)
         if room < 1:
             return [Completion("", "prompt_too_long", len(prompt)) for prompt in prompts]
-        input_ids, attention_mask = self._padded(prompts)
-        outputs = self._generate(input_ids, attention_mask, sampling, room)
-        start = input_ids.shape[1] if self.loaded.kind == "causal" else 1
-        return [
-            self._completion(ids, len(prompt), sampling)
-            for prompt, ids in zip(prompts, outputs[:, start:].tolist(), strict=True)
-        ]
+        answers = self._generate(prompts, sampling, room)
+        return [self._completion(ids, len(prompt), sampling) for prompt, ids in zip(prompts, answers, strict=True)]
 
     def _padded(self, prompts: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
         """(batch, longest) ids, and the mask that says which are padding.
@@ -155,21 +159,45 @@ class LocalModel:
         return torch.tensor(ids), torch.tensor(mask)
 
     def _generate(
-        self, input_ids, attention_mask, sampling: Sampling, max_new_tokens: int, streamer=None
-    ) -> torch.Tensor:
-        model, stops = self.loaded.model, StoppingCriteriaList()
-        if sampling.stop:
-            stops.append(_StopStrings(self.loaded, sampling.stop, input_ids.shape[1]))
+        self, prompts: Sequence[Sequence[int]], sampling: Sampling, max_new_tokens: int, streamer=None
+    ) -> list[list[int]]:
+        """The new ids of each prompt.
+
+        Whenever half of the rows are done they leave the batch and the others go on with what the model has cached, so
+        that one long answer does not cost as much as a batch of them.
+        """
+        model, device = self.loaded.model, self.loaded.model.device
+        input_ids, attention_mask = self._padded(prompts)
+        inputs = {"input_ids": input_ids.to(device), "attention_mask": attention_mask.to(device)}
+        length = start = input_ids.shape[1] if self.loaded.kind == "causal" else 1
+        rows, answers = torch.arange(len(prompts), device=device), {}
         if sampling.temperature > 0:
             torch.manual_seed(sampling.seed)
-        with torch.inference_mode():
-            return model.generate(
-                input_ids=input_ids.to(model.device),
-                attention_mask=attention_mask.to(model.device),
-                generation_config=self._generation_config(sampling, max_new_tokens),
-                stopping_criteria=stops,
-                streamer=streamer,
-            )
+        while len(rows):
+            done = _RowsDone(self.loaded, self.stop_token_ids(), sampling.stop, start)
+            with torch.inference_mode():
+                outputs = model.generate(
+                    **inputs,
+                    generation_config=self._generation_config(sampling, start + max_new_tokens - length),
+                    stopping_criteria=StoppingCriteriaList([done]),
+                    streamer=streamer,
+                )
+            length = outputs.sequences.shape[1]
+            going = ~done.rows if length < start + max_new_tokens else torch.zeros_like(done.rows)
+            answers |= zip(rows[~going].tolist(), outputs.sequences[~going, start:].tolist(), strict=True)
+            rows = rows[going]
+            inputs = self._inputs_to_go_on(inputs, outputs, going) if len(rows) else {}
+        return [answers[row] for row in range(len(prompts))]
+
+    def _inputs_to_go_on(self, inputs: Mapping, outputs: ModelOutput, going: torch.Tensor) -> dict:
+        """What ``generate`` needs to continue some of the rows it has returned."""
+        sequences, mask = outputs.sequences[going], inputs["attention_mask"][going]
+        cache = _of_rows(outputs.get("past_key_values"), going)
+        if self.loaded.kind == "causal":
+            new = mask.new_ones(len(mask), sequences.shape[1] - mask.shape[1])
+            return {"input_ids": sequences, "attention_mask": torch.cat([mask, new], dim=1), "past_key_values": cache}
+        decoder = {"decoder_input_ids": sequences, "decoder_attention_mask": torch.ones_like(sequences)}
+        return {"input_ids": inputs["input_ids"][going], "attention_mask": mask, "past_key_values": cache} | decoder
 
     def _generation_config(self, sampling: Sampling, max_new_tokens: int) -> GenerationConfig:
         """Only what is asked for here: a model's own sampling habits would make greedy answers random."""
@@ -184,6 +212,7 @@ class LocalModel:
             eos_token_id=self.stop_token_ids(),
             pad_token_id=self.loaded.pad_token_id,
             decoder_start_token_id=self.loaded.decoder_start_token_id,
+            return_dict_in_generate=True,
             **sampled,
         )
 
@@ -192,6 +221,7 @@ class LocalModel:
         end = next((position for position, token in enumerate(ids) if token in stops), None)
         answer = list(ids if end is None else ids[:end])
         text = self.loaded.tokenizer.decode(answer, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        text = text.removeprefix(self.template.answer_space)
         cut = cut_at_stop(text, sampling.stop)
         finished = end is not None or cut != text
         while cut != text and answer and answer[-1] == self.loaded.pad_token_id:
@@ -200,25 +230,48 @@ class LocalModel:
 
     def _into(self, streamer: TextIteratorStreamer, prompt: list[int], sampling: Sampling, failures: list) -> None:
         try:
-            input_ids, attention_mask = self._padded([prompt])
-            self._generate(input_ids, attention_mask, sampling, self._room(prompt, sampling), streamer)
+            self._generate([prompt], sampling, self._room(prompt, sampling), streamer)
         except Exception as error:  # noqa: BLE001 - told in the caller's thread
             failures.append(error)
             streamer.end()
 
 
-class _StopStrings(StoppingCriteria):
-    """Ends a row once its newest text holds a stop string; the text before it is cut out afterwards."""
+class _RowsDone(StoppingCriteria):
+    """Ends a row with a stop token, or once its newest text holds a stop string (the text before it is cut out
+    afterwards), and ends all rows once half of them are done.
 
-    def __init__(self, loaded: LoadedModel, stop: Sequence[str], num_prompt_tokens: int):
-        self.tokenizer, self.stop = loaded.tokenizer, stop
-        self.start = num_prompt_tokens if loaded.kind == "causal" else 1
+    ``rows`` are those that are done, and not only ended with the others.
+    """
+
+    def __init__(self, loaded: LoadedModel, stop_ids: Sequence[int], stop: Sequence[str], start: int):
+        self.tokenizer, self.stop, self.start = loaded.tokenizer, stop, start
+        self.stop_ids = torch.tensor(stop_ids, device=loaded.model.device)
+        self.rows = torch.zeros((), dtype=torch.bool, device=loaded.model.device)
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **kwargs) -> torch.Tensor:
+        done = torch.isin(input_ids[:, -1], self.stop_ids)
+        if self.stop:
+            done |= self._holds_stop_string(input_ids)
+        self.rows = self.rows | done
+        return torch.ones_like(done) if 2 * self.rows.sum() >= len(done) else done
+
+    def _holds_stop_string(self, input_ids: torch.Tensor) -> torch.Tensor:
         tail = input_ids[:, max(self.start, input_ids.shape[1] - STOP_TAIL_TOKENS) :].tolist()
         texts = self.tokenizer.batch_decode(tail, skip_special_tokens=True)
         done = [any(marker in text for marker in self.stop) for text in texts]
         return torch.tensor(done, dtype=torch.bool, device=input_ids.device)
+
+
+def _of_rows(cache: Cache | None, rows: torch.Tensor) -> Cache | None:
+    """What a model has cached of some rows, or None where the cache holds more than keys and values: it is made again."""
+    parts = (
+        [cache.self_attention_cache, cache.cross_attention_cache] if isinstance(cache, EncoderDecoderCache) else [cache]
+    )
+    kinds = {type(layer) for part in parts for layer in getattr(part, "layers", [None])}
+    if not kinds <= {DynamicLayer, DynamicSlidingWindowLayer}:
+        return None
+    cache.batch_select_indices(rows.nonzero()[:, 0])
+    return cache
 
 
 def stop_token_ids(loaded: LoadedModel, template: ChatTemplate) -> list[int]:
@@ -227,6 +280,14 @@ def stop_token_ids(loaded: LoadedModel, template: ChatTemplate) -> list[int]:
     ids = [tokenizer.convert_tokens_to_ids(token) for token in template.stop_tokens]
     own = config.eos_token_id if isinstance(config.eos_token_id, list) else [config.eos_token_id]
     return list(dict.fromkeys(token for token in (*ids, tokenizer.eos_token_id, *own) if token is not None))
+
+
+def _without_first(pieces: Iterator[str], prefix: str) -> Iterator[str]:
+    """The pieces without the prefix of the first one that is not empty."""
+    begun = False
+    for piece in pieces:
+        yield piece if begun else piece.removeprefix(prefix)
+        begun = begun or piece != ""
 
 
 def _until_stop(pieces: Iterator[str], stop: Sequence[str]) -> Iterator[str]:

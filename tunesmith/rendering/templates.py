@@ -23,15 +23,16 @@ from tunesmith.rendering.sandbox import Job, Refusal, render_jobs
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-BUILT_IN = ("chatml", "alpaca", "plain", "bare")
+BUILT_IN = ("chatml", "alpaca", "plain", "inline", "bare")
 STOP_STRINGS = {
     "chatml": ("<|im_start|>", "<|im_end|>"),
     "alpaca": ("\n### Instruction:",),
     "plain": ("\nUser:",),
+    "inline": ("\nUser:",),
     "bare": (),
 }
-MARKERS = {"chatml": ("<|im_start|>", "<|im_end|>"), "alpaca": (), "plain": (), "bare": ()}
-HOW_TO_CHANGE = "set template.name to chatml, alpaca, plain or bare"
+MARKERS = {"chatml": ("<|im_start|>", "<|im_end|>")}
+HOW_TO_CHANGE = "set template.name to chatml, alpaca, plain, inline or bare"
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class ChatTemplate:
     """A template that was tried out.
 
     Attributes:
-        name: ``chatml``, ``alpaca``, ``plain``, ``bare``, ``own`` or the path of a file.
+        name: ``chatml``, ``alpaca``, ``plain``, ``inline``, ``bare``, ``own`` or the path of a file.
         source: the Jinja text, to be saved as ``chat_template.jinja``.
         variables: the tokenizer's special tokens, by the names templates know (``bos_token`` …).
         stop_tokens: texts of the special tokens that end an assistant's turn.
@@ -49,6 +50,8 @@ class ChatTemplate:
             ``several_calls`` and ``calls_with_text`` in one turn, ``reasoning``. What it has no place for is written
             into the text of the messages.
         trusted: ours, so it is rendered in this process.
+        answer_space: white space that belongs to an answer as it is learned, and not to what it says: ``Assistant:`` is
+            followed by `` Paris``, so that byte-level tokenizers spell the word as inside a sentence.
     """
 
     name: str
@@ -59,6 +62,7 @@ class ChatTemplate:
     control_tokens: tuple[str, ...] = ()
     abilities: frozenset[str] = frozenset()
     trusted: bool = False
+    answer_space: str = ""
 
     @property
     def bos_token(self) -> str | None:
@@ -80,7 +84,8 @@ def load_template(
     folder: str | Path | None = None,
     kind: Literal["causal", "seq2seq"] = "causal",
 ) -> ChatTemplate:
-    """The template of this name (``auto``, ``own``, ``chatml``, ``alpaca``, ``plain``, ``bare``) or path.
+    """The template of this name (``auto``, ``own``, ``chatml``, ``alpaca``, ``plain``, ``inline``,
+    ``bare``) or path.
 
     ``auto`` is the model's own (the tokenizer's, or ``chat_template.jinja`` in ``folder``) where it has one; else
     ``plain``, or for an encoder-decoder ``bare``: T5 was pre-trained on requests without role markers.
@@ -139,7 +144,7 @@ def _read_file(path: str | Path) -> str:
         hint = did_you_mean(str(path), ("auto", "own", *BUILT_IN))
         raise ModelError(
             f"template.name: no template `{path}` ({error.strerror}).{hint} It is auto, own, chatml, alpaca, "
-            "plain, bare, or the path of a .jinja file."
+            "plain, inline, bare, or the path of a .jinja file."
         ) from None
 
 
@@ -160,7 +165,7 @@ def _built_in(name: str, tokenizer: PreTrainedTokenizerBase) -> ChatTemplate:
     bos = variables["bos_token"] if _adds_bos(tokenizer) else ""
     constants = f"{{%- set bos = {_quote(bos)} %}}{{%- set stop = {_quote(stop)} %}}"
     source = f"{{#- Tunesmith's built-in template {name} #}}\n{constants}\n{_built_in_text(name)}"
-    control_tokens = (*_control_tokens(tokenizer), *MARKERS[name])
+    control_tokens = (*_control_tokens(tokenizer), *MARKERS.get(name, ()))
     return ChatTemplate(
         name,
         source,
@@ -253,7 +258,9 @@ def _try_out(template: ChatTemplate, tokenizer: PreTrainedTokenizerBase) -> Chat
     if "tool_calls" in abilities:
         calling = texts["tool_calls"][1]
         stop_tokens = (*stop_tokens, *_stop_of_a_call(tokenizer, calling[calling.rindex(ARGUMENT) :], stop_tokens))
-    return replace(template, stop_tokens=stop_tokens, abilities=frozenset(abilities))
+    opening = full.removeprefix(prompt).partition(ANSWERED)[0] if full.startswith(prompt) else ""
+    space = opening if opening.isspace() else ""
+    return replace(template, stop_tokens=stop_tokens, abilities=frozenset(abilities), answer_space=space)
 
 
 def _plain_texts(template: ChatTemplate, texts: Sequence[str | Refusal]) -> Sequence[str]:
