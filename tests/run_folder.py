@@ -86,8 +86,15 @@ def write_run(
     kind: str = "causal",
     validation: bool = True,
     num_resamples: int = 400,
+    test_files: Mapping[str, Sequence[str]] = {},
+    skills: Mapping[str, Skill] = {},
+    metric: str | None = None,
 ) -> Path:
-    """Write a whole run folder at ``path`` and return it. Equal arguments give equal bytes."""
+    """Write a whole run folder at ``path`` and return it. Equal arguments give equal bytes.
+
+    ``test_files`` are further groups of the evaluation, by their stem; ``skills`` are those of some tasks (or families),
+    where they differ from ``skill``.
+    """
     counts = {"train": 4389, "validation": 258 if validation else 0, "test": len(tasks) * samples_per_task}
     _write(path / "recipe.yaml", yaml.safe_dump(_recipe(kind, validation), sort_keys=False))
     _write_json(path / "provenance.json", _provenance(path.name))
@@ -103,6 +110,9 @@ def write_run(
         skill=skill,
         systems=systems,
         num_resamples=num_resamples,
+        test_files=test_files,
+        skills=skills,
+        metric=metric,
     )
     return path
 
@@ -115,14 +125,24 @@ def write_evaluation(
     systems: Sequence[str],
     skill: Skill = Skill(),
     num_resamples: int = 400,
+    test_files: Mapping[str, Sequence[str]] = {},
+    skills: Mapping[str, Skill] = {},
+    metric: str | None = None,
 ) -> None:
     """Write the answers of every system and the summary that follows from them."""
-    answers = {(system, task): _answers(system, task, samples_per_task, skill) for system in systems for task in tasks}
-    for (system, task), rows in answers.items():
-        scores = score_answers([row["prediction"] for row in rows], [row["references"] for row in rows])
-        rows = [{**row, "scores": score} for row, score in zip(rows, scores, strict=True)]
-        _write_lines(eval_dir / system / f"{task}.jsonl", rows)
-    summarize(eval_dir, systems=systems, num_resamples=num_resamples)
+    grouped = {"": tasks, **test_files}
+    names = {f"{group}/{family}" if group else family: family for group in grouped for family in grouped[group]}
+    for system in systems:
+        for task, family in names.items():
+            group = task.removesuffix(family).rstrip("/")
+            rows = _answers(system, task, samples_per_task, skills.get(task, skills.get(family, skill)))
+            scores = score_answers([row["prediction"] for row in rows], [row["references"] for row in rows])
+            scored = [
+                {**row, **({"group": group} if group else {}), "scores": score}
+                for row, score in zip(rows, scores, strict=True)
+            ]
+            _write_lines(eval_dir / system / f"{task.replace('/', '_')}.jsonl", scored)
+    summarize(eval_dir, systems=systems, tasks=names, num_resamples=num_resamples, metric=metric)
 
 
 # ── data ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -139,6 +159,7 @@ def _samples(task: str, count: int) -> list[tuple[str, str, str]]:
 
 
 def _sample(task: str, rng: random.Random) -> tuple[str, str]:
+    task = task.rpartition("/")[2]
     country, animal, word = rng.choice(sorted(CAPITALS)), rng.choice(sorted(ANIMALS)), rng.choice(WORDS)
     if task.startswith("classification"):
         return f"Is a {animal} a mammal, a bird or a fish? Answer with one word.", ANIMALS[animal]
@@ -205,8 +226,8 @@ def _write_data(folder: Path, tasks: Sequence[str], samples_per_task: int, count
         _write_lines(
             folder / f"{split}.jsonl",
             (
-                _record(f"{split}-{k}", "What is the capital of Peru?", "Lima.", "open_qa")
-                for k in range(min(5, left[split]))
+                _record(f"{split}-{k}", "What is the capital of Peru?", "Lima.", tasks[k % len(tasks)])
+                for k in range(min(5 * len(tasks), left[split]))
             ),
         )
     _write_lines(folder / "changes.jsonl", [])
@@ -320,6 +341,7 @@ def _recipe(kind: str, validation: bool) -> dict[str, Any]:
         },
         "evaluate": {
             "tasks": [],
+            "metric": None,
             "max_samples": 200,
             "max_new_tokens": 128,
             "batch_size": 16,

@@ -18,7 +18,7 @@ from tests.run_folder import TASKS, Skill, write_evaluation, write_run
 from tunesmith.errors import DataError
 from tunesmith.evaluation.summary import summarize, verdict_sentence
 from tunesmith.report import write_report
-from tunesmith.report.charts import Series, draw_lines, draw_strip, fit_axis
+from tunesmith.report.charts import Interval, Series, draw_bullet, draw_lines, fit_axis
 from tunesmith.report.facts import Facts
 from tunesmith.report.folder import Figure, open_run
 from tunesmith.report.render import FORMATS
@@ -55,6 +55,29 @@ def finished(tmp_path_factory) -> Path:
 @pytest.fixture
 def run(finished, tmp_path) -> Path:
     return Path(shutil.copytree(finished, tmp_path / "dolly-lora"))
+
+
+FAMILIES = ("sentiment", "sorting", "json_record", "names", "translation")
+RIVALS = {"base": 0.02, "base_3_shot": 0.05, "nearest_example": 0.2, "majority_answer": 0.1}
+
+
+@pytest.fixture(scope="module")
+def learned_some(tmp_path_factory) -> Path:
+    """A run tested on new wordings, new values (much weaker) and a family that was never trained."""
+    reached = {"sentiment": 1.0, "sorting": 0.95, "translation": 0.9, "json_record": 0.25, "names": 0.15}
+    skills = {name: Skill(tuned=value, **RIVALS) for name, value in reached.items()}
+    skills |= {f"unseen_values/{name}": Skill(tuned=0.5 * value, **RIVALS) for name, value in reached.items()}
+    skills["riddles"] = Skill(tuned=0.0, **RIVALS)
+    return write_run(
+        tmp_path_factory.mktemp("runs") / "quickstart",
+        tasks=FAMILIES, samples_per_task=40, skills=skills, metric="verbatim_match",
+        test_files={"unseen_phrasings": FAMILIES, "unseen_values": FAMILIES, "unseen_families": ("riddles",)},
+    )  # fmt: skip
+
+
+@pytest.fixture
+def quickstart(learned_some, tmp_path) -> Path:
+    return Path(shutil.copytree(learned_some, tmp_path / "quickstart"))
 
 
 def page_of(run: Path):
@@ -130,7 +153,9 @@ def test_every_figure_on_the_page_stands_in_the_file_it_names(finished):
         exact, _, origin = figure.get("title").partition(" · ")
         assert exact == figure.get("value")
         if " (" in origin:  # worked out from a file: the file is there, the sum is checked in the tests below
-            assert all((finished / part).exists() for part in re.findall(r"[\w./-]+\.(?:json|yaml)", origin)), origin
+            assert all((finished / part).exists() for part in re.findall(r"[\w./-]+\.(?:jsonl?|yaml)\b", origin)), (
+                origin
+            )
             continue
         value = resolve(finished, origin)
         assert str(value) == exact, origin
@@ -168,7 +193,7 @@ def test_worked_out_numbers_are_right(finished):
 
 def test_the_numbers_of_the_verdict_stand_in_the_summary(finished):
     summary = json.loads((finished / "eval/summary.json").read_text())
-    lead = words_of(select(page_of(finished), ".lead")[0])
+    lead = words_of(select(page_of(finished), ".exact")[0])
     numbers: set[str] = set()
 
     def collect(value) -> None:
@@ -222,14 +247,16 @@ def test_two_systems_that_never_score_cannot_be_told_apart(run):
     summarize(run / "eval", num_resamples=200)
     page = page_of(run)
     assert words_of(select(page, "h1")[0]) == "Cannot tell (one training run)"
-    assert "None: no sample scored higher." in words_of(page)
+    assert "Nothing: no sample scored lower." in words_of(page)
+    assert words_of(select(page, ".lead")[0]).endswith("Where neither gets anything right, nothing can be told.")
 
 
 def test_the_markdown_has_the_same_headline_and_scores_as_the_page(finished):
     page, text = page_of(finished), (finished / "report.md").read_text(encoding="utf-8")
     assert text.startswith(f"# {words_of(select(page, 'h1')[0])}\n")
-    assert words_of(select(page, ".lead")[0]) in text
-    for row in select(select(page.get_element_by_id("scores"), "table")[0], "tbody tr"):
+    for told in (".lead", ".story", ".exact"):
+        assert words_of(select(page, told)[0]).replace("<", "\\<") in text
+    for row in select(page.get_element_by_id("systems"), "tbody tr"):
         system, value = words_of(select(row, "th")[0]), words_of(select(row, "td.n")[0])
         assert f"| {system} | {value} |" in text
 
@@ -276,7 +303,11 @@ def test_text_of_records_and_models_can_only_be_read(run):
     for file in (run / "eval").glob("*/closed_qa.jsonl"):
         edit_lines(file, poison)
     edit_json(run / "eval/summary.json", lambda value: value["tasks"].update({NASTY: value["tasks"].pop("closed_qa")}))
-    edit_lines(run / "data/dropped.jsonl", lambda row: {**row, "source": NASTY, "reason": NASTY})
+    edit_json(run / "eval/summary.json", lambda value: value["groups"]["test"].update(tasks=[*value["tasks"]]))
+    edit_json(run / "eval/summary.json", lambda value: value["groups"].update({NASTY: value["groups"].pop("test")}))
+    edit_json(run / "eval/summary.json", lambda value: value["metrics"]["rougeL"].update(title=NASTY))
+    edit_lines(run / "data/train.jsonl", lambda row: {**row, "task": NASTY})
+    edit_lines(run / "data/dropped.jsonl", lambda row: {**row, "source": NASTY, "reason": NASTY, "detail": NASTY})
     edit_json(run / "data/funnel.json", lambda value: value[0]["reasons"].update({NASTY: 1}))
     edit_json(run / "provenance.json", lambda value: value.update(command=NASTY, cpu=NASTY))
     page = page_of(run)
@@ -338,7 +369,7 @@ def test_a_run_without_evaluation_shows_the_rest(run):
     page = page_of(run)
     assert words_of(select(page, "h1")[0]) == "Trained, not evaluated"
     assert "Compare it with the base model" in advice_of(run)
-    assert not select(page, "#scores, #examples, a[href='#scores']")
+    assert not select(page, "#scores, #examples, #systems, a[href='#scores']")
 
 
 def test_an_evaluation_alone_is_reported_without_a_run(tmp_path):
@@ -391,7 +422,7 @@ def test_metrics_without_a_line_and_runs_without_validation_are_reported(run, tm
     assert "encoder-decoder" in words_of(page.get_element_by_id("run"))
     assert "No validation split" in words_of(page.get_element_by_id("training"))
     assert "Hold out a validation split" in advice_of(seq2seq)
-    assert "Task by task" not in page.text_content()
+    assert not select(page, "table.families, table.splits")
 
 
 def test_undefined_numbers_are_printed_as_not_available(run):
@@ -406,21 +437,161 @@ def test_undefined_numbers_are_printed_as_not_available(run):
     edit_json(run / "training.json", lambda value: dict.update(value, dict.fromkeys(value)))
     page = page_of(run)
     assert words_of(select(page, "h1")[0]) == "Evaluated, without a score"
-    assert "n/a" in words_of(page.get_element_by_id("scores"))
+    assert "n/a" in words_of(page.get_element_by_id("systems"))
     for word in ("None", "nan", "inf", "null"):
         assert not re.search(rf"\b{word}\b(?!:)", words_of(page.find("body")).replace("evaluate.max_samples: null", ""))
 
 
-def test_sixty_tasks_are_grouped_by_verdict_and_seen_at_a_glance(tmp_path):
+def test_sixty_tasks_are_folded_and_seen_at_a_glance(tmp_path):
     tasks = [f"{task}_{k:02d}" for task in TASKS for k in range(10)]
     run = tmp_path / "t0"
     write_evaluation(run / "eval", tasks=tasks, samples_per_task=4, systems=("base", "tuned"), num_resamples=200)
     page = page_of(run)
-    place = page.get_element_by_id("tasks")
-    assert [words_of(summary) for summary in select(place, "summary")] == ["No difference: 60 tasks"]
-    assert sorted(words_of(select(row, "th")[0]) for row in select(place, "tbody tr")) == sorted(tasks)
-    assert len(select(page, "svg.strip circle")) == 60
-    assert select(page, "input.filter[hidden]")  # shown by the script: without it there would be nothing behind it
+    [fold] = select(page, "details.split")
+    assert fold.get("open") is None and words_of(select(fold, "summary")[0]).startswith(
+        "Own test split: learned 0 of 60"
+    )
+    assert sorted(words_of(select(row, "th")[0]) for row in select(fold, "tbody tr")) == sorted(tasks)
+    assert len(select(page, ".glance tbody i.pip")) == 60
+    [search] = select(fold, "input.filter[hidden]")  # shown by the script: without it there would be nothing behind it
+    assert page.get_element_by_id(search.get("aria-controls")) is not None
+    shown = select(page.get_element_by_id("examples"), "details.family")
+    assert len(shown) == 24 and "36 more families are in eval/tuned/." in words_of(page)
+
+
+# -- split by split, family by family ----------------------------------------------------------------------------------
+
+
+def learned_of(run: Path) -> dict[str, bool]:
+    return {
+        task: found["learned"] for task, found in json.loads((run / "eval/summary.json").read_text())["learned"].items()
+    }
+
+
+def test_each_test_file_is_told_apart_with_how_many_families_were_learned(quickstart):
+    learned, page = learned_of(quickstart), page_of(quickstart)
+    rows = {select(row, "th")[0].text: words_of(row) for row in select(page, "table.splits tbody tr")}
+    assert list(rows) == ["Own test split", "Unseen phrasings", "Unseen values", "Unseen families"]
+    for title, prefix in (("Unseen phrasings", "unseen_phrasings/"), ("Unseen values", "unseen_values/")):
+        count = sum(learned[prefix + name] for name in FAMILIES)
+        assert f"learned {count} of 5" in rows[title]
+    assert "learned" not in rows["Unseen families"] and "1 never trained" in rows["Unseen families"]
+    summary = json.loads((quickstart / "eval/summary.json").read_text())
+    group = summary["groups"]["unseen_values"]["metrics"]["verbatim_match"]["tuned"]["value"]
+    assert f"{group:.3f}" in rows["Unseen values"]
+
+
+def test_a_family_is_marked_in_every_test_file(quickstart):
+    learned, page = learned_of(quickstart), page_of(quickstart)
+    cross = {words_of(select(row, "th")[0]): row for row in select(page, "table.cross tbody tr")}
+    assert set(cross) == set(FAMILIES)  # a family that stands in one file alone is told beside
+    for name, row in cross.items():
+        marks = [pip.get("title") for pip in select(row, "i.pip")]
+        tasks = (name, f"unseen_phrasings/{name}", f"unseen_values/{name}")
+        assert marks == ["learned" if learned[task] else "not learned" for task in tasks]
+    assert {"learned", "not learned"} == {pip.get("title") for row in cross.values() for pip in select(row, "i.pip")}
+
+
+def test_a_split_s_table_has_every_system_and_the_best_first(quickstart):
+    page = page_of(quickstart)
+    [table] = select(select(page, "details.split")[1], "table.families")
+    heads = [words_of(head) for head in select(table, "thead th")]
+    assert heads[0] == "Family" and heads[2:8] == [
+        "Tuned", "Base", "Base, 3-shot", "Majority answer", "Nearest example", "n"
+    ]  # fmt: skip
+    tuned = [float(select(row, "td.ours data")[0].get("value")) for row in select(table, "tbody tr")]
+    assert len(tuned) == 5 and tuned == sorted(tuned, reverse=True)
+
+
+def test_of_several_numbers_of_examples_the_best_is_shown(tmp_path):
+    write_evaluation(tmp_path / "eval", tasks=TASKS[:2], samples_per_task=20, systems=("base", "tuned", "base_3_shot"))
+    shutil.copytree(tmp_path / "eval/base", tmp_path / "eval/base_5_shot")
+    summarize(tmp_path / "eval", num_resamples=200)
+    [table] = select(page_of(tmp_path), "table.families")
+    assert "Base, best few-shot" in [words_of(head) for head in select(table, "thead th")]
+    summary = json.loads((tmp_path / "eval/summary.json").read_text())
+    for row in select(table, "tbody tr"):
+        found = summary["tasks"][words_of(select(row, "th")[0])]["metrics"][summary["primary_metric"]]
+        best = max(found["base_3_shot"]["value"], found["base_5_shot"]["value"])
+        [cell] = [cell for cell in select(row, "td") if cell.get("data-label") == "base, best few-shot"]
+        assert float(select(cell, "data")[0].get("value")) == best
+
+
+def test_families_never_trained_are_told_honestly(quickstart):
+    rows = [row for row in select(page_of(quickstart), "table.families tbody tr") if "never trained" in words_of(row)]
+    assert len(rows) == 1 and words_of(select(rows[0], "th")[0]) == "unseen families: riddles"
+
+
+def test_a_whole_file_of_untrained_families_says_that_families_were_learned_and_not_instructions(tmp_path):
+    skills = {name: Skill(tuned=0.0, **RIVALS) for name in ("riddles", "rhymes")}
+    run = write_run(
+        tmp_path / "run",
+        tasks=TASKS[:2],
+        skills=skills,
+        test_files={"new": ("riddles", "rhymes")},
+        metric="exact_match",
+    )
+    told = words_of(page_of(run).get_element_by_id("scores"))
+    assert "No family here was ever trained, and tuned scores 0 on average: as is to be expected." in told
+    assert "It learned families of tasks, not to follow instructions in general." in told
+    better = write_run(
+        tmp_path / "better", tasks=TASKS[:2], test_files={"new": ("riddles", "rhymes")}, metric="exact_match",
+        skill=Skill(tuned=0.98, **RIVALS), samples_per_task=40,
+    )  # fmt: skip
+    told = words_of(page_of(better).get_element_by_id("scores"))
+    assert "better than all that takes no training in 2 of 2, so something carried over" in told
+    assert "as is to be expected" not in told
+
+
+def test_where_training_records_name_no_tasks_none_is_called_untrained(quickstart):
+    edit_lines(quickstart / "data/train.jsonl", lambda row: {**row, "task": ""})
+    assert "never trained" not in words_of(page_of(quickstart))
+
+
+def test_test_files_of_one_task_each_share_a_table(tmp_path):
+    files = {f"file_{k}": (f"open_qa_{k}",) for k in range(4)}
+    run = write_run(tmp_path / "run", tasks=TASKS[:3], test_files=files, samples_per_task=12)
+    page = page_of(run)
+    tables = select(page, "table.families")
+    assert [len(select(table, "tbody tr")) for table in tables] == [3, 4] and not select(page, "table.cross")
+    assert [words_of(select(row, "th")[0]) for row in select(tables[1], "tbody tr")] == [
+        f"file {k}: open_qa_{k}" for k in range(4)
+    ]
+
+
+# -- in plain words ----------------------------------------------------------------------------------------------------
+
+
+def test_the_first_lines_say_in_plain_words_what_was_reached_and_what_was_done(quickstart):
+    page, summary = page_of(quickstart), json.loads((quickstart / "eval/summary.json").read_text())
+    overall = summary["overall"]["verbatim_match"]
+    share = {name: FORMATS["percent"](found["value"]) for name, found in overall.items()}
+    assert words_of(select(page, ".lead")[0]) == (
+        f"The tuned model answers {share['tuned']} of the test questions right; the base model {share['base']}, on average"
+        " over 6 families of tasks in 4 sets of test questions. The best that takes no model at all, the answer of the"
+        f" nearest training example, reaches {share['nearest_example']}."
+    )
+    assert words_of(select(page, ".story")[0]) == (
+        "5,037 rows came in, 190 were left out (most often: “duplicate” and “no answer”) and 4,368 were used to train."
+        " Training changed 2,359,296 of the 162,417,408 weights of models/llama-160m in 3 passes over them, which took"
+        " 1 h 12 min. Then the base model and the tuned model answered the same 640 questions."
+    )
+
+
+def test_training_every_weight_in_one_pass_is_said_so(run):
+    edit_json(run / "training.json", lambda v: v.update(num_trainable_parameters=v["num_parameters"], num_epochs=1.0))
+    assert "Training changed all 162,417,408 weights of models/llama-160m in 1 pass over them" in words_of(page_of(run))
+
+
+def test_a_score_that_is_no_share_of_right_answers_is_not_called_one(finished):
+    lead = words_of(select(page_of(finished), ".lead")[0])
+    assert lead.startswith("The tuned model scores 0.") and "on ROUGE-L; the base model 0." in lead and "%" not in lead
+
+
+def test_the_first_screen_names_what_to_do_next(run):
+    [told] = select(page_of(run), ".try")
+    first, second = list(advice_of(run))[:2]
+    assert words_of(told).lower() == f"what to try next: {first}, {second}. why and how".lower()
 
 
 # -- data --------------------------------------------------------------------------------------------------------------
@@ -432,7 +603,7 @@ def test_rows_add_up_in_sight_and_every_reason_is_named_with_its_count_and_place
     assert "5,017 rows in = 4,979 kept + 38 dropped." in data
     assert "train" in data and "4,368" in data
     reasons = {
-        words_of(select(row, "th")[0]): words_of(row)
+        select(row, "th")[0].text.strip(): words_of(row)
         for row in select(select(page.get_element_by_id("data"), "table")[1], "tbody tr")
     }
     assert set(reasons) == {
@@ -450,6 +621,7 @@ def test_rows_add_up_in_sight_and_every_reason_is_named_with_its_count_and_place
         if row["reason"] == "duplicate"
     )
     assert "140" in reasons["duplicate"] and first["source"] in reasons["duplicate"]
+    assert first["detail"] in reasons["duplicate"]
 
 
 def test_rows_that_do_not_add_up_are_called_out(run):
@@ -485,6 +657,35 @@ ADVICE = {
     "Look at what was dropped": ("data/funnel.json", lambda v: v[1].update(num_dropped=600), "data/dropped.jsonl"),
     "Steady the training": ("training.json", lambda v: v.update(num_skipped_steps=3), "3 steps were skipped"),
 }
+
+
+def test_families_that_were_not_learned_are_named_with_what_may_be_the_reason(quickstart):
+    title = "Help the families it did not learn"
+    told = advice_of(quickstart)[title]
+    assert re.search(r"No test shows these as learned: names \(0.\d+\), json_record \(0.\d+\)\.", told)
+    assert "they may just be harder" in told and "more steps or a larger model" in told
+    for path in (quickstart / "eval/tuned").glob("*json_record.jsonl"):
+        edit_lines(path, lambda row: {**row, "finish_reason": "length"})
+    told = advice_of(quickstart)[title]
+    assert "Of json_record, 120 of 120 answers were cut at the length limit." in told
+    assert "a larger evaluate.max_new_tokens" in told and "harder" not in told
+    rows = [json.loads(line) for line in (quickstart / "data/train.jsonl").read_text().splitlines()]
+    kept = [row for row in rows if row["task"] != "names"] + [row for row in rows if row["task"] == "names"][:1]
+    (quickstart / "data/train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in kept))
+    told = advice_of(quickstart)[title]
+    assert "names has 1 training records; 5 are usual." in told and "more records of these families" in told
+
+
+def test_a_test_file_far_below_another_of_the_same_families_asks_for_more_variety(quickstart):
+    summary = json.loads((quickstart / "eval/summary.json").read_text())
+    values = [group["metrics"]["verbatim_match"]["tuned"]["value"] for group in summary["groups"].values()]
+    told = advice_of(quickstart)["Make the training records more varied"]
+    assert (
+        f"On “unseen values” it scores {values[2]:.3f}" in told and "more variety of the kind “unseen values”" in told
+    )
+    alike = {name: values for name, values in summary["groups"].items() if name in ("test", "unseen_families")}
+    edit_json(quickstart / "eval/summary.json", lambda v: v.update(groups=alike))
+    assert "Make the training records more varied" not in advice_of(quickstart)
 
 
 @pytest.mark.parametrize("title", ADVICE)
@@ -531,6 +732,11 @@ def test_the_validation_curve_decides_between_more_and_less_training(losses, tit
     assert set(advice_of(run)) & {"Stop earlier", "Train longer"} == ({title} if title else set())
 
 
+def test_a_run_that_has_not_seen_every_record_is_asked_to_go_on(run):
+    edit_json(run / "training.json", lambda v: v.update(num_epochs=0.35))
+    assert "Training ended after 35% of its records" in advice_of(run)["Train longer"]
+
+
 def test_a_gain_that_trivial_answers_or_prompting_reach_too_is_questioned(tmp_path):
     skill = Skill(tuned=0.4, base=0.05, nearest_example=0.9, base_3_shot=0.9)
     run = write_run(tmp_path / "run", tasks=TASKS[:2], samples_per_task=40, skill=skill)
@@ -559,18 +765,47 @@ def test_no_difference_on_few_samples_asks_for_more(tmp_path):
 # -- examples ----------------------------------------------------------------------------------------------------------
 
 
-def test_examples_are_the_biggest_differences_and_spread_over_tasks(run):
-    page = page_of(run)
-    examples = select(page, "article.example")
-    assert len(examples) == 5 + 5 + 3
-    tasks = [words_of(select(example, "h4 span")[0]) for example in examples]
-    assert len(set(tasks[:5])) == 5
-    deltas = [
-        float(re.search(r"([+−]?[\d.]+) ·", words_of(select(example, "h4")[0]))[1].replace("−", "-"))
-        for example in examples
-    ]
-    assert deltas[:5] == sorted(deltas[:5], reverse=True) and deltas[4] > 0
-    assert deltas[5:10] == sorted(deltas[5:10]) and deltas[9] < 0 and deltas[10:] == [0, 0, 0]
+def score_of(example, system: str) -> float:
+    """The score that stands beside the answer of a system."""
+    return float(select(select(example, f".said.role-{system}")[0], "data")[0].get("value"))
+
+
+def test_what_tuning_lost_is_shown_first_spread_over_tasks(run):
+    found = Facts(open_run(run)).examples
+    shown = select(page_of(run), "article.example")[:4]
+    assert len(shown) == len(found.lost) == 4
+    deltas = [score_of(example, "focus") - score_of(example, "rival") for example in shown]
+    assert deltas == sorted(deltas) and deltas[-1] < 0
+    assert len({words_of(select(example, "h4 span")[0]) for example in shown}) > 2
+
+
+def test_every_family_shows_one_of_its_best_and_one_of_its_worst_answers(quickstart):
+    page, scores = page_of(quickstart), {}
+    for path in (quickstart / "eval/tuned").glob("*.jsonl"):
+        for row in map(json.loads, path.read_text().splitlines()):
+            scores.setdefault(row["task"].split("/")[-1], []).append(row["scores"]["verbatim_match"])
+    folds = select(page.get_element_by_id("examples"), "details.family")
+    told = {words_of(select(fold, "summary b")[0]): fold for fold in folds}
+    trained = [name for name in told if name != "riddles"]
+    assert set(told) == set(scores) and list(told)[-1] == "riddles"  # never trained, so after all others
+    means = [sum(scores[name]) / len(scores[name]) for name in trained]
+    assert means == sorted(means)
+    for name, fold in told.items():
+        assert f"{sum(scores[name]):.0f} of {len(scores[name])} right" in words_of(select(fold, "summary")[0])
+        marks = [words_of(select(example, "h4 b")[0]) for example in select(fold, "article.example")]
+        expected = [mark for mark, score in (("Wrong", 0.0), ("Right", 1.0)) if score in scores[name]]
+        assert marks == expected
+        assert [score_of(example, "focus") for example in select(fold, "article.example")] == [
+            float(mark == "Right") for mark in marks
+        ]
+
+
+def test_the_choice_of_answers_does_not_depend_on_their_order(run):
+    chosen = [(f.best.ours.at("id").value, f.worst.ours.at("id").value) for f in Facts(open_run(run)).examples.families]
+    for path in (run / "eval").glob("*/*.jsonl"):
+        path.write_text("".join(reversed(path.read_text(encoding="utf-8").splitlines(keepends=True))), encoding="utf-8")
+    again = [(f.best.ours.at("id").value, f.worst.ours.at("id").value) for f in Facts(open_run(run)).examples.families]
+    assert again == chosen
 
 
 def test_a_long_text_is_folded_and_a_very_long_one_is_cut_with_a_count(run):
@@ -732,4 +967,14 @@ def test_one_step_and_no_step_can_be_drawn():
     point = (Figure(1, "metrics.jsonl:1#/step"), Figure(2.0, "metrics.jsonl:1#/loss"))
     assert "<circle" in draw_lines([Series("loss", [point])], "loss")
     assert draw_lines([Series("loss", [])], "loss") == ""
-    assert draw_strip(fit_axis([0, 1], from_zero=True), [], "nothing").startswith("<svg")
+    axis = fit_axis([0, 1], from_zero=True)
+    assert draw_bullet(axis, [Interval("focus", "tuned", None, None, None)], "nothing").count("<g") == 0
+
+
+def test_a_bullet_draws_the_focus_as_a_bar_and_the_others_as_marks_over_it():
+    axis = fit_axis([0, 1], from_zero=True)
+    systems = [Interval("rival", "base", 0.25, 0.2, 0.3), Interval("focus", "tuned", 0.5, 0.4, 0.6)]
+    drawn = draw_bullet(axis, systems, "task")
+    assert 'x="0.0%" y="6" width="50.000%"' in drawn and 'class="tick" x1="25.0%"' in drawn
+    assert drawn.index("role-focus") < drawn.index("role-rival")  # so that no mark is hidden under the bar
+    assert "tuned: 0.500 (95% interval 0.400 to 0.600)" in drawn

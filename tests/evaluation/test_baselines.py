@@ -6,7 +6,7 @@ import pytest
 
 from tunesmith.errors import DataError
 from tunesmith.evaluation.baselines import majority_answer, nearest_example
-from tunesmith.evaluation.runner import Sample
+from tunesmith.evaluation.runner import Sample, samples_from_records
 from tunesmith.records import Message, Record
 
 
@@ -15,7 +15,10 @@ def record(prompt: str, answer: str, task: str = "") -> Record:
 
 
 def answers(baseline, *questions):
-    samples = [Sample(str(k), (Message("user", prompt),), ("?",), task) for k, (prompt, task) in enumerate(questions)]
+    samples = [
+        Sample(str(k), (Message("user", prompt),), ("?",), f"new/{family}", family=family)
+        for k, (prompt, family) in enumerate(questions)
+    ]
     return [completion.text for completion in baseline(samples)]
 
 
@@ -30,6 +33,17 @@ TRAIN = [
 
 def test_the_majority_answer_is_the_most_frequent_of_its_task_as_first_written():
     assert answers(majority_answer(TRAIN), ("x", "facts"), ("y", "translation")) == ["Yes.", "Hund"]
+
+
+def test_a_test_file_is_answered_from_the_training_records_of_its_families():
+    """Its tasks are called STEM/TASK, which no training record is."""
+    asked = [record("x", "?", "translation"), record("y", "?", "facts"), record("z", "?")]
+    samples = [sample for task in samples_from_records(asked, group="new").values() for sample in task]
+    assert [(sample.task, sample.family) for sample in samples] == [
+        ("new", "new"), ("new/facts", "facts"), ("new/translation", "translation")
+    ]  # fmt: skip
+    given = [completion.text for completion in majority_answer(TRAIN[2:])(samples)]
+    assert given == ["yes", "yes", "Hund"]
 
 
 def test_an_unknown_task_is_answered_from_all_records():

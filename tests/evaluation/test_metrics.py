@@ -150,5 +150,7 @@ def test_equal_corpora_are_called_different_in_at_most_6_5_percent(shared):
 
 
 def test_every_metric_has_a_title_and_a_scale():
-    assert list(METRICS) == ["exact_match", "f1", "rouge1", "rouge2", "rougeL", "bleu", "chrf", "accuracy", "macro_f1"]
+    names = "exact_match verbatim_match f1 rouge1 rouge2 rougeL bleu chrf accuracy macro_f1"
+    assert " ".join(METRICS) == names
+    assert all(metric.title for metric in METRICS.values())
     assert {name for name, metric in METRICS.items() if metric.scale == 100} == {"bleu", "chrf"}

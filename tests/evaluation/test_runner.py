@@ -76,7 +76,8 @@ def test_each_line_holds_the_question_the_answer_and_its_scores(tmp_path):
     assert list(first) == ["id", "task", "source", "prompt", "references", "prediction", "scores", "finish_reason"]
     assert first["prompt"] == [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "question 0"}]
     assert (first["prediction"], first["references"], first["finish_reason"]) == ("answer 0", ["answer 0"], "stop")
-    assert set(first["scores"]) == {"exact_match", "f1", "rouge1", "rouge2", "rougeL", "bleu", "chrf"}
+    names = {"exact_match", "verbatim_match", "f1", "rouge1", "rouge2", "rougeL", "bleu", "chrf"}
+    assert set(first["scores"]) == names
     assert first["scores"]["exact_match"] == 1.0
 
 
@@ -89,6 +90,26 @@ def test_a_killed_evaluation_goes_on_with_the_next_task(tmp_path):
     again = echo()
     answer_samples("base", again, samples, GREEDY, tmp_path, identity="w")
     assert again.asked == []
+
+
+def test_the_samples_of_a_group_are_named_after_it_and_say_so(tmp_path):
+    samples = samples_from_records([record(1, "qa"), record(2, "")], group="unseen")
+    assert {task: (sample.family, sample.group) for task, [sample] in samples.items()} == {
+        "unseen": ("unseen", "unseen"), "unseen/qa": ("qa", "unseen")
+    }  # fmt: skip
+    answer_samples("base", echo(), samples, GREEDY, tmp_path)
+    [path] = (tmp_path / "base").glob("unseen_qa-*.jsonl")
+    assert [(row["task"], row["group"]) for row in lines(path)] == [("unseen/qa", "unseen")]
+
+
+def test_answers_without_every_score_of_today_are_asked_again(tmp_path):
+    answer_samples("base", echo(), samples_of("qa"), GREEDY, tmp_path)
+    path = tmp_path / "base" / "qa.jsonl"
+    rows = [{**row, "scores": {"exact_match": 1.0}} for row in lines(path)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    lm = echo()
+    answer_samples("base", lm, samples_of("qa"), GREEDY, tmp_path)
+    assert len(lm.asked) == 3 and "verbatim_match" in lines(path)[0]["scores"]
 
 
 def _cut(path: Path) -> None:

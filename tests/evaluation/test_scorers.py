@@ -16,6 +16,7 @@ from tunesmith.evaluation.scorers import (
     score_answer,
     score_answers,
     token_f1,
+    verbatim_match,
     words,
 )
 
@@ -80,6 +81,28 @@ def test_an_answer_is_normalized_as_in_squad_but_never_to_nothing(text, expected
 )
 def test_a_choice_is_not_the_empty_answer(prediction, reference, expected):
     assert exact_match(prediction, [reference]) == expected
+
+
+@pytest.mark.parametrize(
+    ("prediction", "reference", "expected"),
+    [
+        ("OSLO", "OSLO", 1.0),
+        ("Oslo", "OSLO", 0.0),
+        ("OSLO.", "OSLO", 0.0),
+        (" OSLO\n", "OSLO", 1.0),
+        ("- a\r\n- b", "- a\n- b", 1.0),
+        ("- a  \n- b", "- a\n- b", 1.0),
+        ("- a\n\n- b", "- a\n- b", 0.0),
+        ("- a\n  - b", "- a\n- b", 0.0),
+        ('{"a": 1}', '{"a": 1}', 1.0),
+        ('{"a":1}', '{"a": 1}', 0.0),
+        ("the cat", "a cat", 0.0),
+        ("", "", 1.0),
+    ],
+)
+def test_a_verbatim_match_sees_case_punctuation_and_inner_space(prediction, reference, expected):
+    assert verbatim_match(prediction, [reference]) == expected
+    assert verbatim_match(prediction, ["something else", reference]) == expected
 
 
 def test_the_best_reference_counts():

@@ -18,14 +18,14 @@ from tunesmith.evaluation.scorers import score_answers
 from tunesmith.evaluation.summary import headline, summarize, verdict_sentence
 
 FAST = 400
-SAMPLE_METRICS = {"exact_match", "f1", "rouge1", "rouge2", "rougeL", "bleu", "chrf"}
+SAMPLE_METRICS = {"exact_match", "verbatim_match", "f1", "rouge1", "rouge2", "rougeL", "bleu", "chrf"}
 
 
 def write_answers(eval_dir: Path, system: str, task: str, predictions, references, scores=None, **fields) -> None:
     folder = eval_dir / system
     folder.mkdir(parents=True, exist_ok=True)
     scores = scores if scores is not None else score_answers(predictions, references)
-    with open(folder / f"{task}.jsonl", "w", encoding="utf-8") as file:
+    with open(folder / f"{task.replace('/', '_')}.jsonl", "w", encoding="utf-8") as file:
         for k, (prediction, texts, score) in enumerate(zip(predictions, references, scores, strict=True)):
             row = {"id": f"{task}-{k}", "task": task, "prediction": prediction, "references": texts, "scores": score}
             file.write(json.dumps(row | {"finish_reason": "stop"} | fields, ensure_ascii=False) + "\n")
@@ -77,7 +77,7 @@ def test_the_summary_has_the_shape_of_the_run_folder(two_tasks):
         assert list(row) == keys and row["b"] == "tuned"
         assert row["low"] <= row["delta"] <= row["high"] and row["low"] < row["high"]
         assert 0 < row["p"] <= row["p_adjusted"] <= 1
-    assert len(summary["comparisons"]) == 3 * (2 * 7 + 2 + 9)
+    assert len(summary["comparisons"]) == 3 * (2 * 8 + 2 + 10)
 
 
 def test_a_difference_is_b_less_a_and_overall_is_the_mean_over_tasks(two_tasks):
@@ -207,6 +207,83 @@ def test_another_task_in_the_folder_does_not_change_a_tasks_numbers(two_tasks):
     assert compared(alone, "translate", "bleu")["p"] == compared(both, "translate", "bleu")["p"]
 
 
+# -- groups, and what was learned ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def three_groups(tmp_path) -> Path:
+    """Two families in the run's own split and in a file of new wordings, a third in a file of its own."""
+    right = {"base": 2, "base_3_shot": 6, "majority_answer": 20, "nearest_example": 20, "tuned": 38}
+    for system, num_right in right.items():
+        for group, family in (("", "a"), ("", "b"), ("new", "a"), ("new", "b"), ("other", "c")):
+            hard = family == "b" and group == "new" or family == "c"
+            answers = labels(min(num_right, 22) if hard else num_right)
+            task, fields = (f"{group}/{family}", {"group": group}) if group else (family, {})
+            write_answers(tmp_path, system, task, *answers, **fields)
+    return tmp_path
+
+
+def test_each_test_file_is_summed_up_apart(three_groups):
+    summary = summarize(three_groups, num_resamples=FAST)
+    assert {name: group["tasks"] for name, group in summary["groups"].items()} == {
+        "test": ["a", "b"], "new": ["new/a", "new/b"], "other": ["other/c"]
+    }  # fmt: skip
+    new = summary["groups"]["new"]
+    values = [summary["tasks"][task]["metrics"]["accuracy"]["tuned"]["value"] for task in new["tasks"]]
+    assert new["metrics"]["accuracy"]["tuned"]["value"] == pytest.approx(np.mean(values)) == pytest.approx(30 / 40)
+    assert new["metrics"]["accuracy"]["tuned"]["n"] == 80
+    rows = {row["a"]: row for row in new["comparisons"] if row["metric"] == "accuracy"}
+    assert set(rows) == {"base", "base_3_shot", "majority_answer", "nearest_example"}
+    assert rows["base"]["delta"] == pytest.approx(28 / 40) and rows["base"]["verdict"] == "better"
+    assert {row["task"] for row in new["comparisons"]} == {"overall"}
+
+
+def test_the_run_s_own_split_comes_first_and_the_files_in_the_order_given(three_groups):
+    tasks = ["other/c", "new/a", "new/b", "a", "b"]
+    assert list(summarize(three_groups, tasks=tasks, num_resamples=FAST)["groups"]) == ["test", "other", "new"]
+
+
+def test_tasks_are_adjusted_within_their_group_and_groups_for_each_other(three_groups):
+    summary = summarize(three_groups, num_resamples=FAST)
+    row = compared(summary, "other/c", "accuracy")  # alone in its file
+    assert row["p_adjusted"] == row["p"]
+    hard = compared(summary, "new/b", "accuracy", a="majority_answer")  # the less sure of two
+    assert hard["p_adjusted"] == hard["p"] > compared(summary, "new/a", "accuracy", a="majority_answer")["p"]
+    p_values = {
+        group: next(row for row in found["comparisons"] if (row["a"], row["metric"]) == ("base", "accuracy"))
+        for group, found in summary["groups"].items()
+    }
+    smallest = min(row["p"] for row in p_values.values())
+    assert min(row["p_adjusted"] for row in p_values.values()) == pytest.approx(3 * smallest)
+
+
+def test_learned_is_better_than_base_with_and_without_examples_and_than_every_baseline(three_groups):
+    learned = summarize(three_groups, num_resamples=FAST)["learned"]
+    assert {task: found["learned"] for task, found in learned.items()} == {
+        "a": True, "b": True, "new/a": True, "new/b": False, "other/c": False
+    }  # fmt: skip
+    against = learned["new/b"]["against"]
+    assert {system: found["verdict"] for system, found in against.items()} == {
+        "base": "better", "base_3_shot": "better", "majority_answer": "no difference", "nearest_example": "no difference"
+    }  # fmt: skip
+    assert against["base"]["p_adjusted"] < 0.05 <= against["majority_answer"]["p_adjusted"]
+
+
+def test_where_tuned_was_not_compared_nothing_is_said_to_be_learned_or_not(tmp_path):
+    write_answers(tmp_path, "mine", "judge", *labels(30))
+    assert summarize(tmp_path, num_resamples=FAST)["learned"] == {"judge": {"learned": None, "against": {}}}
+
+
+def test_the_metric_asked_for_is_the_headline_where_a_task_has_it(two_tasks):
+    assert summarize(two_tasks, num_resamples=FAST)["primary_metric"] == "rougeL"
+    chosen = summarize(two_tasks, num_resamples=FAST, metric="accuracy")
+    assert chosen["primary_metric"] == "accuracy" and headline(chosen)["num_tasks"] == 1
+    assert chosen["learned"]["translate"] == {"learned": None, "against": {}}
+    assert (
+        summarize(two_tasks, tasks=["translate"], num_resamples=FAST, metric="accuracy")["primary_metric"] == "rougeL"
+    )
+
+
 # -- words -------------------------------------------------------------------------------------------------------------
 
 
@@ -280,6 +357,13 @@ def test_a_foreign_file_is_named_by_line(two_tasks):
         summarize(two_tasks)
 
 
+def test_answers_scored_by_an_older_version_are_told(two_tasks):
+    path = two_tasks / "base" / "judge.jsonl"
+    path.write_text(path.read_text().replace('"verbatim_match"', '"other"'))
+    with pytest.raises(DataError, match=r"judge.jsonl:1: scored by an older version of Tunesmith. Evaluate again."):
+        summarize(two_tasks)
+
+
 # -- the same answers, the same bytes ----------------------------------------------------------------------------------
 
 
@@ -301,8 +385,8 @@ def test_five_systems_on_eight_tasks_of_200_samples_take_less_than_10_seconds(tm
         rng = np.random.default_rng(seed)
         for k in range(8):
             part = slice(200 * k, 200 * (k + 1))
-            names = ("f1", "rouge1", "rouge2", "rougeL")
-            scores = [dict.fromkeys(names, float(x)) | {"exact_match": 0.0} for x in rng.uniform(size=200)]
+            names, matches = ("f1", "rouge1", "rouge2", "rougeL"), ("exact_match", "verbatim_match")
+            scores = [dict.fromkeys(names, float(x)) | dict.fromkeys(matches, 0.0) for x in rng.uniform(size=200)]
             write_answers(tmp_path, system, f"task {k}", predictions[part], references[part], scores)
     start = time.process_time()
     summarize(tmp_path)

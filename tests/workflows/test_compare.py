@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from tests.workflows.recipes import recipe, write_rows
 from tunesmith.errors import UsageError
+from tunesmith.evaluation.metrics import METRICS
 from tunesmith.files import file_sha256, read_json, read_jsonl
 from tunesmith.progress import SilentProgress
+from tunesmith.recipe import EvaluateSection
+from tunesmith.records import Message, Record
 from tunesmith.workflows import compare
 from tunesmith.workflows.evaluate import evaluate_model
 from tunesmith.workflows.run import run_recipe
@@ -98,7 +103,74 @@ def test_two_files_that_would_make_one_task_are_refused(tmp_path):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "mine.jsonl").write_text('{"question": "Is it late?", "answer": "No"}\n')
     with pytest.raises(UsageError, match="b/mine.jsonl: gives a task the same name as .*a/mine.jsonl does. Rename one"):
-        compare.task_records([tmp_path / "a/mine.jsonl", tmp_path / "b/mine.jsonl"], SilentProgress())
+        compare.file_samples([tmp_path / "a/mine.jsonl", tmp_path / "b/mine.jsonl"], SilentProgress())
+
+
+def test_a_file_that_would_add_to_a_task_of_the_test_split_is_refused(tmp_path):
+    (tmp_path / "color.jsonl").write_text('{"question": "Which is it?", "answer": "red"}\n')
+    own = Record("x", (Message("user", "q"), Message("assistant", "a")), task="color")
+    section = EvaluateSection(tasks=(str(tmp_path / "color.jsonl"),))
+    with pytest.raises(UsageError, match="color.jsonl: the run's own test split has a task called color too. Rename"):
+        compare.load_samples(section, [own], seed=0)
+
+
+def test_worked_examples_and_baselines_of_a_test_file_are_those_of_its_family(tmp_path):
+    """Its task is called STEM/TASK; the training records know it as TASK."""
+    rows = [{"instruction": "Is snow white?", "output": "Yes", "task": "yes_no", "references": ["Yes.", "It is."]}]
+    (tmp_path / "new.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    samples = compare.file_samples([tmp_path / "new.jsonl"], SilentProgress())
+    [[sample]] = samples.values()
+    assert (sample.task, sample.family, sample.references) == ("new/yes_no", "yes_no", ("Yes", "Yes.", "It is."))
+    train = [
+        Record(f"{task}{k}", (Message("user", f"{task} {k}"), Message("assistant", task)), task=task)
+        for task, count in (("color", 9), ("yes_no", 3))
+        for k in range(count)
+    ]
+    asker = compare.Asker(EvaluateSection(), samples, train, tmp_path / "eval", 0, SilentProgress())
+    assert {shot.task for shot in asker._shots(sample, 3)} == {"yes_no"}
+    asker.ask_baselines()
+    [row] = read_jsonl(next((tmp_path / "eval/majority_answer").glob("*.jsonl")))
+    assert (row["group"], row["prediction"]) == ("new", "yes_no")
+
+
+def test_the_metric_of_the_recipe_is_the_headline_of_the_run(asked, made, tmp_path):
+    folder = Path(shutil.copytree(asked[0], tmp_path / "run"))
+    assert read_json(folder / "eval/summary.json")["primary_metric"] != "verbatim_match"
+    chosen = made.model_copy(update={"evaluate": made.evaluate.model_copy(update={"metric": "verbatim_match"})})
+    run_recipe(chosen, folder, resume=True, console=SilentProgress())
+    summary = read_json(folder / "eval/summary.json")
+    assert summary["primary_metric"] == "verbatim_match"
+    assert "verbatim match" in (folder / "report.md").read_text(encoding="utf-8").split("##")[0]
+
+
+class Heard(SilentProgress):
+    """Keeps what it was warned of."""
+
+    def __init__(self):
+        self.warnings = []
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
+
+
+def test_a_metric_no_task_has_is_told_and_an_unknown_one_refused(tmp_path):
+    (tmp_path / "qa.jsonl").write_text('{"id": 1, "question": "Is it late?", "answer": "No"}\n')
+    (tmp_path / "given.jsonl").write_text('{"id": 1, "prediction": "no"}\n')
+    given = {"tasks": [tmp_path / "qa.jsonl"], "predictions": tmp_path / "given.jsonl", "output_dir": tmp_path / "out"}
+    heard = Heard()
+    summary = evaluate_model(None, **given, metric="accuracy", console=heard)
+    assert heard.warnings == ["No task has accuracy, so the headline is exact_match."]
+    assert summary["verdict"].startswith("predictions scores exact match 1.000")
+    assert evaluate_model(None, **given, metric="verbatim_match")["verdict"].startswith(
+        "predictions scores verbatim match 0.000"
+    )
+    with pytest.raises(UsageError, match="--metric verbatim: no such metric. Did you mean `verbatim_match`?"):
+        evaluate_model(None, **given, metric="verbatim")
+
+
+def test_a_recipe_may_name_every_metric_there_is():
+    choices = [get_args(branch) for branch in get_args(EvaluateSection.model_fields["metric"].annotation)]
+    assert tuple(METRICS) in choices
 
 
 def test_given_answers_to_a_file_with_columns_of_its_own_are_scored(tmp_path):

@@ -50,6 +50,9 @@ def evaluate(
     num_shots: Annotated[
         int, typer.Option("--num-shots", min=0, metavar="K", help="Worked examples before each question.")
     ] = 0,
+    metric: Annotated[
+        str | None, value("--metric", metavar="NAME", help="The metric of the headline, e.g. verbatim_match.")
+    ] = None,
     columns: Annotated[
         list[str] | None,
         value("--columns", metavar="OURS=THEIRS", help="Name a column that is not recognized, e.g. output=label."),
@@ -78,6 +81,7 @@ def evaluate(
             predictions=predictions,
             max_samples=max_samples,
             num_shots=num_shots,
+            metric=metric,
             columns=column_map(columns or []),
             console=make_progress(),
         )
@@ -128,6 +132,39 @@ def score_table(summary: dict[str, Any]) -> Any:
             cells = [score_text(scores.get(system), metric) for system in systems]
             table.add_row("overall" if index == 0 else "", "", metric, *cells, style="bold")
     return table
+
+
+def splits_table(run_dir: Path) -> Any | None:
+    """A line per test file of a run: what was learned of it, and the score of each system by the metric of the verdict.
+
+    None where nothing was compared.
+    """
+    from rich.table import Table
+
+    from tunesmith.report.facts import Facts
+    from tunesmith.report.folder import open_run
+    from tunesmith.report.splits import best_of
+
+    facts = Facts(open_run(run_dir))
+    if facts.results is None or facts.results.rival is None:
+        return None
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("test questions")
+    table.add_column("families learned")
+    for title, _ in facts.score_columns:
+        table.add_column(title, justify="right")
+    lines = [(split.title, _learned_text(split), split.overall) for split in facts.splits]
+    lines += [("all together", "", facts.results.overall)] if len(lines) > 1 else []
+    for title, learned, result in lines:
+        scores = [number(best_of(result, systems).value, facts.results.metric) for _, systems in facts.score_columns]
+        table.add_row(title, learned, *scores)
+    return table
+
+
+def _learned_text(split: Any) -> str:
+    """``11 of 14``, with what was never trained."""
+    parts = [f"{split.num_learned.value} of {split.num_trained.value}"] if split.trained and split.is_judged else []
+    return ", ".join([*parts, *([f"{len(split.untrained)} never trained"] if split.untrained else [])])
 
 
 def score_text(score: dict[str, Any] | None, metric: str) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from tunesmith.errors import DataError
-from tunesmith.evaluation.runner import NO_TASK, AnswerFunction, Sample
+from tunesmith.evaluation.runner import AnswerFunction, Sample
 from tunesmith.evaluation.scorers import Writing, normalize_answer, words
 from tunesmith.lm import Completion
 from tunesmith.records import Message, Record
@@ -24,7 +24,7 @@ Answerer = Callable[[Sequence[Sample]], list[str]]
 
 
 def majority_answer(train: Iterable[Record]) -> AnswerFunction:
-    """Always the most frequent answer of the sample's task in the training records, or of all where the task is new.
+    """Always the most frequent answer of the sample's family in the training records, or of all where it is new.
 
     Answers are counted normalized and given as first written; of equally frequent ones the first seen.
 
@@ -35,7 +35,7 @@ def majority_answer(train: Iterable[Record]) -> AnswerFunction:
 
 
 def nearest_example(train: Iterable[Record]) -> AnswerFunction:
-    """The answer of the most similar training prompt of the sample's task, or of all where the task is new.
+    """The answer of the most similar training prompt of the sample's family, or of all where it is new.
 
     Similarity is the cosine of TF-IDF vectors of words and word pairs (characters where there are no spaces); of
     equally similar prompts the first.
@@ -47,22 +47,22 @@ def nearest_example(train: Iterable[Record]) -> AnswerFunction:
 
 
 def _by_task(train: Iterable[Record], learn: Callable[[Sequence[Record]], Answerer]) -> AnswerFunction:
-    """Learn from each task, and from all records together when a sample's task is not among them."""
+    """Learn from each task, and from all records together when a sample's family is not among them."""
     records = [record for record in train if record.answer is not None]
     if not records:
         raise DataError("no training record has an answer to take a baseline from. Check data/train.jsonl of the run.")
     by_task: dict[str, list[Record]] = defaultdict(list)
     for record in records:
-        by_task[record.task or NO_TASK].append(record)
-    learned: dict[str, Answerer] = {}
+        by_task[record.task].append(record)
+    learned: dict[str | None, Answerer] = {}
 
     def answer(samples: Sequence[Sample]) -> list[Completion]:
         texts: list[str] = [""] * len(samples)
-        for task in sorted({sample.task for sample in samples}):
-            name = task if task in by_task else ""
+        for family in sorted({sample.family for sample in samples}):
+            name = family if family in by_task else None
             if name not in learned:
-                learned[name] = learn(by_task[name] if name else records)
-            mine = [position for position, sample in enumerate(samples) if sample.task == task]
+                learned[name] = learn(records if name is None else by_task[name])
+            mine = [position for position, sample in enumerate(samples) if sample.family == family]
             for position, text in zip(mine, learned[name]([samples[position] for position in mine]), strict=True):
                 texts[position] = text
         return [Completion(text, "stop") for text in texts]

@@ -51,6 +51,7 @@ METRICS = {
     metric.name: metric
     for metric in (
         Metric("exact_match", "exact match", is_proportion=True),
+        Metric("verbatim_match", "verbatim match", is_proportion=True),
         Metric("f1", "token F1"),
         Metric("rouge1", "ROUGE-1"),
         Metric("rouge2", "ROUGE-2"),
@@ -111,7 +112,7 @@ def task_kind(references: Sequence[Sequence[str]]) -> Kind:
 
 
 def primary_metric(kinds: Sequence[Kind]) -> str:
-    """The one metric a verdict is about, chosen by the references and never by the scores.
+    """The one metric a verdict is about where nobody chose one: by the references, and never by the scores.
 
     Accuracy where every task has labels, exact match where every answer is short, ROUGE-L as soon as one is long: it is
     defined for all three, and near F1 on short answers.

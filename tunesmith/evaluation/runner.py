@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tunesmith.errors import DataError
-from tunesmith.evaluation.scorers import score_answers
+from tunesmith.evaluation.scorers import SAMPLE_METRICS, score_answers
 from tunesmith.files import (
     Row,
     file_sha256,
@@ -42,7 +42,10 @@ class Sample:
         id: the record's.
         prompt: the turns before the answer.
         references: the answers that count as right; the first is the record's own.
+        task: what its answers are counted under: GROUP/FAMILY for a sample of a group.
         key: the name the row has in its own file (its ``id`` or ``key`` column), or empty.
+        family: what the training records call its task, or empty: where baselines and worked examples come from.
+        group: the test file it is from; empty for a run's own test split.
     """
 
     id: str
@@ -52,12 +55,14 @@ class Sample:
     source: str = ""
     key: str = ""
     tools: tuple[Mapping[str, Any], ...] = ()
+    family: str = ""
+    group: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """The part of a line in ``eval/SYSTEM/TASK.jsonl`` that is known before the answer."""
         row: dict[str, Any] = {"id": self.id, "task": self.task, "source": self.source}
         row |= {"prompt": [turn.to_dict() for turn in self.prompt], "references": list(self.references)}
-        optional = {"key": self.key, "tools": [dict(tool) for tool in self.tools]}
+        optional = {"key": self.key, "tools": [dict(tool) for tool in self.tools], "group": self.group}
         return row | {name: value for name, value in optional.items() if value}
 
 
@@ -65,9 +70,9 @@ AnswerFunction = Callable[[Sequence[Sample]], list[Completion]]
 
 
 def samples_from_records(
-    records: Iterable[Record], *, max_samples: int | None = None, seed: int = 0
+    records: Iterable[Record], *, group: str = "", max_samples: int | None = None, seed: int = 0
 ) -> dict[str, list[Sample]]:
-    """The questions of each task, tasks by name, samples in the order of the records.
+    """The questions of each task, tasks by name, samples in the order of the records; a group's are named after it.
 
     Where a task has more than ``max_samples``, those with the lowest hash of (seed, id) are taken: adding
     records of another task, or reading them in another order, does not change the choice. Records without a task belong
@@ -78,18 +83,20 @@ def samples_from_records(
     """
     tasks: dict[str, list[Sample]] = defaultdict(list)
     for record in records:
-        sample = _sample(record)
+        sample = _sample(record, group)
         tasks[sample.task].append(sample)
     return {task: _choose(tasks[task], max_samples, seed) for task in sorted(tasks)}
 
 
-def _sample(record: Record) -> Sample:
+def _sample(record: Record, group: str) -> Sample:
     if record.answer is None:
         raise DataError(f"{record.source or record.id}: no answer to compare with. Add one, or leave the row out.")
     references = tuple(dict.fromkeys((record.answer, *record.references)))
-    task = f"{OVERALL} (task)" if record.task == OVERALL else record.task or NO_TASK
+    family = record.task or group
+    task = f"{group}/{record.task}" if group and record.task else family or NO_TASK
+    task = f"{OVERALL} (task)" if task == OVERALL else task
     key = str(_own_name(record.meta, ""))
-    return Sample(record.id, record.prompt, references, task, record.source, key, record.tools)
+    return Sample(record.id, record.prompt, references, task, record.source, key, record.tools, family, group)
 
 
 def _own_name(row: Mapping[str, Any], default: Any) -> Any:
@@ -170,7 +177,8 @@ def _is_answered(path: Path, samples: Sequence[Sample]) -> bool:
 
 
 def _answers(row: Mapping[str, Any], sample: Mapping[str, Any]) -> bool:
-    return all(row.get(name) == sample[name] for name in sample) and "prediction" in row and bool(row.get("scores"))
+    is_scored = isinstance(row.get("scores"), Mapping) and row["scores"].keys() >= set(SAMPLE_METRICS)
+    return all(row.get(name) == sample[name] for name in sample) and "prediction" in row and is_scored
 
 
 def _plain(value: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Scores of one answer against its references.
 
 Scores are on 0..1, except `bleu` and `chrf`, which are on 0..100 as sacrebleu prints them. With several references the
-best one counts (exact match, F1, ROUGE); BLEU and chrF have their own rules for that.
+best one counts (exact and verbatim match, F1, ROUGE); BLEU and chrF have their own rules for that.
 
 Equal to the SQuAD 2.0 script, to rouge-score and to sacrebleu, except where those have nothing to measure: an answer
 that the SQuAD script normalizes to nothing (``(A)``, ``a``, ``] }``), and texts whose letters they take for spaces (see
@@ -23,7 +23,7 @@ from rouge_score.tokenizers import DefaultTokenizer, Tokenizer
 from sacrebleu.metrics import BLEU, CHRF
 
 ROUGE_TYPES = ("rouge1", "rouge2", "rougeL")
-SAMPLE_METRICS = ("exact_match", "f1", *ROUGE_TYPES)
+SAMPLE_METRICS = ("exact_match", "verbatim_match", "f1", *ROUGE_TYPES)
 ARTICLES = re.compile(r"\b(a|an|the)\b")
 PUNCTUATION = str.maketrans("", "", string.punctuation)
 HAN = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
@@ -96,6 +96,20 @@ def exact_match(prediction: str, references: Sequence[str], writing: Writing | N
     return float(any(answer == normalize_answer(reference, writing) for reference in references))
 
 
+def verbatim_match(prediction: str, references: Sequence[str]) -> float:
+    """1.0 where the answer is a reference letter by letter: case, punctuation and the space between words count.
+
+    White space around the text and at the ends of its lines does not, nor how lines end. For answers whose form is the
+    task (upper case, JSON, a list), which `exact_match` would not see.
+    """
+    answer = _without_outer_space(prediction)
+    return float(any(answer == _without_outer_space(reference) for reference in references))
+
+
+def _without_outer_space(text: str) -> str:
+    return "\n".join(line.rstrip() for line in text.strip().splitlines())
+
+
 def token_f1(prediction: str, references: Sequence[str], writing: Writing | None = None) -> float:
     """Harmonic mean of precision and recall of the answer's tokens, against the best reference."""
     answer = answer_tokens(prediction, writing)
@@ -140,7 +154,7 @@ _sentence_chrf = CHRF()
 
 
 def score_answer(prediction: str, references: Sequence[str], bleu_tokenizer: str = "13a") -> dict[str, float]:
-    """Every score of one answer: exact_match, f1, rouge1, rouge2, rougeL, and sentence-level bleu and chrf.
+    """Every score of one answer: those of `SAMPLE_METRICS`, and sentence-level bleu and chrf.
 
     Sentence BLEU stops at the longest n-gram the answer has (sacrebleu's ``effective_order``). It and sentence chrF are
     for reading one sample; the scores of a task are corpus-level, and computed from the texts.
@@ -148,6 +162,7 @@ def score_answer(prediction: str, references: Sequence[str], bleu_tokenizer: str
     writing = Writing.of(references)
     return {
         "exact_match": exact_match(prediction, references, writing),
+        "verbatim_match": verbatim_match(prediction, references),
         "f1": token_f1(prediction, references, writing),
         **rouge(prediction, references, writing),
         "bleu": _sentence_bleu(bleu_tokenizer).sentence_score(prediction, references).score,

@@ -6,14 +6,17 @@ Every value has a 95 % interval and every difference a paired test on the same s
     mean of the samples' scores    BCa bootstrap            paired sign-flip permutation test
     corpus BLEU, chrF, macro-F1    percentile bootstrap     the same test: answers swapped at random, scored anew
 
-p values are adjusted for the number of tasks (Holm), for each metric and pair of systems; `overall`, the mean over
-tasks, stands for itself, with a bootstrap and a test stratified by task. The summary is a pure function of the answers
-and a seed.
+A test file is a group of tasks, and so is a run's own test split: they ask different things (new wordings, new names,
+tasks never trained), so each is also summed up apart. p values are adjusted (Holm), for each metric and pair of systems,
+for the tasks of a group, and the means of groups for the number of groups; `overall`, the mean over all tasks, stands
+for itself. Means have a bootstrap and a test stratified by task. The summary is a pure function of the answers and a
+seed.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,10 +28,12 @@ from tunesmith import stats
 from tunesmith.errors import DataError, did_you_mean
 from tunesmith.evaluation.metrics import METRICS, Kind, Measurement, Metric, measure_task, primary_metric, task_kind
 from tunesmith.evaluation.runner import OVERALL
+from tunesmith.evaluation.scorers import SAMPLE_METRICS
 from tunesmith.files import read_jsonl, write_json
 from tunesmith.stats import Floats, Interval
 
 BASE, TUNED = "base", "tuned"
+OWN_SPLIT = "test"  # the group of samples that no test file brought
 BASELINES = {
     "majority_answer": "the most frequent training answer",
     "nearest_example": "the answer of the nearest training example",
@@ -48,17 +53,22 @@ def summarize(
     tasks: Collection[str] | None = None,
     seed: int = 0,
     num_resamples: int = stats.NUM_RESAMPLES,
+    metric: str | None = None,
 ) -> dict[str, Any]:
     """Score what lies in ``eval/SYSTEM/TASK.jsonl``, write ``eval/summary.json`` and return it.
 
     Beside what DESIGN asks for: each task's ``kind``, ``signatures`` (how its metrics were computed) and
     ``smallest_detectable_difference`` ({metric: with 80 % power, between the two systems of the headline; null where
     undefined}), the same over all tasks, ``primary_metric``, ``metrics`` (title and scale), ``answers`` ({system: how
-    many, how many cut short, how many empty}), ``seed`` and ``num_resamples``.
+    many, how many cut short, how many empty}), ``seed`` and ``num_resamples``; ``groups`` ({the stem of a test file, or
+    `test` for the run's own split: {"tasks", "metrics" and "comparisons" of the mean over them}}), and ``learned``
+    ({task: {"learned", "against": {system: {"p_adjusted", "verdict"}}}}: by the primary metric, tuned is significantly
+    better than base, base with worked examples and every baseline; null where it was not compared).
 
     Args:
         systems: which, in which order; by default every folder there is, base and tuned first.
         tasks: which; by default every task there is.
+        metric: the primary one, where at least one task has it; by default chosen by the references.
 
     Raises:
         DataError: no answers, or systems that did not answer the same samples.
@@ -72,7 +82,8 @@ def summarize(
         _measure(task, {system: answered[system][task] for system in systems}, pairs, seed, num_resamples)
         for task in sorted(answered[systems[0]])
     ]
-    summary = _rounded(_summary(systems, pairs, results, answered) | {"seed": seed, "num_resamples": num_resamples})
+    found = _summary(systems, pairs, results, answered, metric) | {"seed": seed, "num_resamples": num_resamples}
+    summary = _rounded(found)
     write_json(eval_dir / "summary.json", summary)
     return summary
 
@@ -94,6 +105,8 @@ def _read_answers(folder: Path, tasks: Collection[str] | None) -> dict[str, list
         for number, row in enumerate(read_jsonl(path), start=1):
             if not {"id", "task", "prediction", "references", "scores"} <= row.keys():
                 raise DataError(f"{path}:{number}: not an answer of ours. Move the file away, or evaluate again.")
+            if not row["scores"].keys() >= set(SAMPLE_METRICS):
+                raise DataError(f"{path}:{number}: scored by an older version of Tunesmith. Evaluate again.")
             rows.setdefault(row["task"], []).append(row)
     if tasks is None and rows:
         return rows
@@ -158,6 +171,7 @@ class _Result:
     """Everything measured on one task."""
 
     task: str
+    group: str
     kind: Kind
     signatures: dict[str, str]
     n: int
@@ -166,11 +180,13 @@ class _Result:
 
 
 def _measure(task: str, rows: Answers, pairs: Sequence[Pair], seed: int, num_resamples: int) -> _Result:
-    references = [row["references"] for row in next(iter(rows.values()))]
+    asked = next(iter(rows.values()))
+    references = [row["references"] for row in asked]
     predictions = {system: [row["prediction"] for row in lines] for system, lines in rows.items()}
     scores = {system: [row["scores"] for row in lines] for system, lines in rows.items()}
     measurements, signatures = measure_task(references, predictions, scores)
-    result = _Result(task, task_kind(references), signatures, len(references))
+    group = asked[0].get("group") or OWN_SPLIT
+    result = _Result(task, group, task_kind(references), signatures, len(references))
     # Seeded by the task's name: another task in the folder does not change this one's numbers.
     digest = int.from_bytes(hashlib.sha256(task.encode("utf-8", "surrogatepass")).digest()[:8], "big")
     draws, swaps = np.random.default_rng([seed, digest]).spawn(2)
@@ -281,7 +297,11 @@ def _mean_difference(differences: Sequence[_Difference], metric: Metric) -> _Dif
 
 
 def _summary(
-    systems: Sequence[str], pairs: Sequence[Pair], results: Sequence[_Result], answered: Mapping[str, Answers]
+    systems: Sequence[str],
+    pairs: Sequence[Pair],
+    results: Sequence[_Result],
+    answered: Mapping[str, Answers],
+    metric: str | None,
 ) -> dict[str, Any]:
     names = [name for name in METRICS if any(name in result.estimates for result in results)]
     having = {name: [result for result in results if name in result.estimates] for name in names}
@@ -291,18 +311,22 @@ def _summary(
         for name in names
     }
     main = _main_pair(pairs)
+    primary = metric if metric in names else primary_metric([result.kind for result in results])
+    comparisons = [
+        row
+        for pair in pairs
+        for name in names
+        for row in _comparisons(pair, METRICS[name], having[name], means[pair, name])
+    ]
     return {
         "systems": list(systems),
         "tasks": {result.task: _task_summary(result, main) for result in results},
         "overall": {name: _overall_values(METRICS[name], having[name], systems) for name in names},
-        "comparisons": [
-            row
-            for pair in pairs
-            for name in names
-            for row in _comparisons(pair, METRICS[name], having[name], means[pair, name])
-        ],
+        "comparisons": comparisons,
+        "groups": _group_summaries(systems, pairs, _by_group(results, order=answered[systems[0]])),
+        "learned": _judge_learned([result.task for result in results], primary, comparisons),
         "smallest_detectable_difference": {name: means[main, name].detectable if main else None for name in names},
-        "primary_metric": primary_metric([result.kind for result in results]),
+        "primary_metric": primary,
         "metrics": {name: {"title": METRICS[name].title, "scale": METRICS[name].scale} for name in names},
         "answers": {system: _count_answers(answered[system]) for system in systems},
     }
@@ -335,27 +359,87 @@ def _task_summary(result: _Result, main: Pair | None) -> dict[str, Any]:
 
 
 def _comparisons(pair: Pair, metric: Metric, results: Sequence[_Result], mean: _Difference) -> Iterator[dict[str, Any]]:
-    differences = [result.differences[pair, metric.name] for result in results]
-    adjusted = stats.holm([difference.p for difference in differences])
-    rows = [*zip([result.task for result in results], differences, adjusted), (OVERALL, mean, mean.p)]
-    for task, difference, p_adjusted in rows:
-        yield {
-            "a": pair[0],
-            "b": pair[1],
-            "task": task,
-            "metric": metric.name,
-            **difference.estimate.to_dict("delta"),
-            "p": difference.p,
-            "p_adjusted": p_adjusted,
-            "higher_is_better": metric.higher_is_better,
-            "verdict": _verdict(difference.estimate.value, p_adjusted),
-        }
+    differences = {result.task: result.differences[pair, metric.name] for result in results}
+    adjusted: dict[str, float | None] = {}
+    for part in _by_group(results).values():
+        p_values = stats.holm([differences[result.task].p for result in part])
+        adjusted |= {result.task: p for result, p in zip(part, p_values)}
+    for task, difference in differences.items():
+        yield _comparison(pair, metric, task, difference, adjusted[task])
+    yield _comparison(pair, metric, OVERALL, mean, mean.p)
+
+
+def _comparison(
+    pair: Pair, metric: Metric, task: str, difference: _Difference, p_adjusted: float | None
+) -> dict[str, Any]:
+    return {
+        "a": pair[0],
+        "b": pair[1],
+        "task": task,
+        "metric": metric.name,
+        **difference.estimate.to_dict("delta"),
+        "p": difference.p,
+        "p_adjusted": p_adjusted,
+        "higher_is_better": metric.higher_is_better,
+        "verdict": _verdict(difference.estimate.value, p_adjusted),
+    }
 
 
 def _verdict(delta: float, p_adjusted: float | None) -> Verdict:
     if p_adjusted is None or p_adjusted >= stats.ALPHA or delta == 0:
         return "no difference"
     return "better" if delta > 0 else "worse"
+
+
+# -- group by group, and what was learned ------------------------------------------------------------------------------
+
+
+def _by_group(results: Sequence[_Result], order: Collection[str] = ()) -> dict[str, list[_Result]]:
+    """The results of each group; the run's own split first, then in the ``order`` of the tasks."""
+    place = {task: k for k, task in enumerate(order)}
+    groups: dict[str, list[_Result]] = {}
+    for result in sorted(results, key=lambda result: (result.group != OWN_SPLIT, place.get(result.task, 0))):
+        groups.setdefault(result.group, []).append(result)
+    return {group: sorted(part, key=lambda result: result.task) for group, part in groups.items()}
+
+
+def _group_summaries(
+    systems: Sequence[str], pairs: Sequence[Pair], groups: Mapping[str, Sequence[_Result]]
+) -> dict[str, Any]:
+    """The mean over the tasks of each group, as `overall` is over all of them."""
+    summaries: dict[str, dict[str, Any]] = {
+        group: {"tasks": [result.task for result in part], "metrics": {}, "comparisons": []}
+        for group, part in groups.items()
+    }
+    for name, metric in METRICS.items():
+        having = {group: [result for result in part if name in result.estimates] for group, part in groups.items()}
+        having = {group: part for group, part in having.items() if part}
+        for group, part in having.items():
+            summaries[group]["metrics"][name] = _overall_values(metric, part, systems)
+        for pair in pairs:
+            means = [
+                _mean_difference([item.differences[pair, name] for item in part], metric) for part in having.values()
+            ]
+            adjusted = stats.holm([mean.p for mean in means])
+            for group, mean, p_adjusted in zip(having, means, adjusted):
+                summaries[group]["comparisons"].append(_comparison(pair, metric, OVERALL, mean, p_adjusted))
+    return summaries
+
+
+def _judge_learned(tasks: Sequence[str], metric: str, comparisons: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Whether tuned beats, on each task, all that a user has without training."""
+    against: dict[str, dict[str, Any]] = {task: {} for task in tasks}
+    for row in comparisons:
+        if row["metric"] == metric and row["b"] == TUNED and row["task"] in against and _is_untrained(row["a"]):
+            against[row["task"]][row["a"]] = {"p_adjusted": row["p_adjusted"], "verdict": row["verdict"]}
+    return {
+        task: {"learned": all(row["verdict"] == "better" for row in rows.values()) if rows else None, "against": rows}
+        for task, rows in against.items()
+    }
+
+
+def _is_untrained(system: str) -> bool:
+    return system == BASE or system in BASELINES or re.fullmatch(rf"{BASE}_\d+_shot", system) is not None
 
 
 def _count_answers(tasks: Answers) -> dict[str, int]:

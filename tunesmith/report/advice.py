@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from tunesmith.evaluation.summary import BASE, BASELINES, TUNED
+from tunesmith.report.examples import FamilyAnswers
 from tunesmith.report.facts import Facts, share
-from tunesmith.report.folder import Figure
+from tunesmith.report.folder import Figure, Sentence
 from tunesmith.report.text import is_number
 
 MANY_DROPPED = 0.1
 MANY_OVER_LENGTH = 0.02
 MANY_CUT = 0.1
 MANY_EMPTY = 0.05
+FEW_RECORDS = 0.5  # of what is usual
+NUM_NAMED = 4
 RISE_OF_VALIDATION = 0.02
 STILL_FALLING = 0.01
-
-
-@dataclass(frozen=True)
-class Sentence:
-    """Our words around others' values: ``{0}`` in the text stands for the first of the (format, value) parts."""
-
-    text: str
-    parts: tuple[tuple[str, Figure | str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -142,6 +138,83 @@ def _answers(facts: Facts, name: str, limit: float) -> tuple | None:
     return (("count", counts.at(name)), ("count", counts.at("n"))) if part.known and part.value >= limit else None
 
 
+def _help_weak_families(facts: Facts) -> Advice | None:
+    """Families that no test file shows as learned, beside others that one does; with what may be the reason."""
+    weak = _weak_families(facts)
+    if not weak:
+        return None
+    shown, num_more = weak[:NUM_NAMED], len(weak) - NUM_NAMED
+    names = ", ".join(f"{{{2 * k}}} ({{{2 * k + 1}}})" for k in range(len(shown)))
+    said = Sentence(
+        f"No test shows these as learned: {names}{f' and {num_more} more' if num_more > 0 else ''}.",
+        tuple(part for family in shown for part in (("text", family.name), ("score", family.score))),
+    )
+    cut, few = _cut_families(weak), _small_families(facts, weak)
+    hard = Sentence(" Their answers end, and their records are no fewer than others': they may just be harder.")
+    why = said + cut[0] if cut else said
+    why = why + few[0] if few else why if cut else why + hard
+    limit, rows = "a larger evaluate.max_new_tokens", "more records of these families"
+    settings = [*([limit] if cut else []), rows if few else "more steps or a larger model"]
+    return Advice("Help the families it did not learn", why, ", ".join(settings))
+
+
+def _weak_families(facts: Facts) -> list[FamilyAnswers]:
+    """The lowest first; none where nothing was learned, for then other advice is due."""
+    marks: dict[str, set[str | None]] = {}
+    for family in (family for split in facts.splits for family in split.trained):
+        marks.setdefault(family.name, set()).add(family.mark)
+    if facts.examples is None or not any("learned" in found for found in marks.values()):
+        return []
+    return [family for family in facts.examples.families if marks.get(family.name) == {"not learned"}]
+
+
+def _cut_families(weak: Sequence[FamilyAnswers]) -> list[Sentence]:
+    """Of each weak family with many answers cut: how many."""
+    return [
+        Sentence(
+            " Of {0}, {1} of {2} answers were cut at the length limit.",
+            (("text", family.name), ("count", family.num_cut), ("count", family.num_samples)),
+        )
+        for family in weak
+        if family.num_cut.value >= MANY_CUT * family.num_samples.value
+    ]
+
+
+def _small_families(facts: Facts, weak: Sequence[FamilyAnswers]) -> list[Sentence]:
+    """Of each weak family with few training records: how many, and how many are usual."""
+    known = facts.num_records_of or {}
+    usual = Figure(median(count.value for count in known.values()) if known else 0, "data/train.jsonl (median family)")
+    return [
+        Sentence(
+            " {0} has {1} training records; {2} are usual.",
+            (("text", family.name), ("count", known[family.name]), ("count", usual)),
+        )
+        for family in weak
+        if family.name in known and known[family.name].value < FEW_RECORDS * usual.value
+    ]
+
+
+def _vary_the_training_rows(facts: Facts) -> Advice | None:
+    """Two test files of the same families, and tuned clearly lower on the one than on the other."""
+    if facts.results is None or facts.results.focus != TUNED:
+        return None
+    scored = [(split, split.overall.scores[TUNED]) for split in facts.splits if split.trained]
+    pairs = [
+        (high, ours, low, theirs)
+        for high, ours in scored
+        for low, theirs in scored
+        if high.family_names == low.family_names and _exceeds(ours.at("low"), theirs.at("high").value)
+    ]
+    if not pairs:
+        return None
+    high, ours, low, theirs = max(pairs, key=lambda pair: pair[1].at("value").value - pair[3].at("value").value)
+    why = Sentence(
+        "On “{0}” it scores {1}, on “{2}” {3}: part of what it learned holds only for what is like its records.",
+        (("text", low.title), ("score", theirs.at("value")), ("text", high.title), ("score", ours.at("value"))),
+    )
+    return Advice("Make the training records more varied", why, f"more variety of the kind “{low.title}” holds back")
+
+
 def _make_room_for_long_records(facts: Facts) -> Advice | None:
     ledger = facts.ledger_of("train")
     cut, dropped = ledger.at("num_truncated"), ledger.at("dropped", "too_long")
@@ -193,6 +266,10 @@ def _stop_earlier(facts: Facts) -> Advice | None:
 
 
 def _train_longer(facts: Facts) -> Advice | None:
+    num_epochs = facts.run.training.at("num_epochs")
+    if facts.state == "trained" and is_number(num_epochs.value) and num_epochs.value < 1:
+        why = Sentence("Training ended after {0} of its records, and never saw the others.", (("percent", num_epochs),))
+        return Advice("Train longer", why, "train.num_train_epochs: 3, and no train.max_steps")
     losses = facts.validation_losses or facts.train_loss_quarters
     if facts.state != "trained" or len(losses) < 2 or facts.run.training.at("stopped_early").value:
         return None
@@ -277,6 +354,8 @@ RULES: tuple[Callable[[Facts], Advice | None], ...] = (
     _test_on_more,
     _let_answers_end,
     _look_at_empty_answers,
+    _help_weak_families,
+    _vary_the_training_rows,
     _make_room_for_long_records,
     _look_at_drops,
     _stop_earlier,

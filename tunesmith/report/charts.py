@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -108,35 +107,50 @@ def draw_intervals(axis: Axis, intervals: Sequence[Interval], label: str, *, row
 
 
 def _draw_interval(axis: Axis, item: Interval, y: float) -> Markup:
-    title = f"{item.name}: {format_score(item.value)}"
-    bar = Markup("")
-    if is_number(item.low) and is_number(item.high):
-        title += f" (95% interval {format_score(item.low)} to {format_score(item.high)})"
-        bar = Markup('<line class="bar" x1="{}%" x2="{}%" y1="{y}" y2="{y}"/>').format(
-            axis.percent(item.low), axis.percent(item.high), y=y
-        )
     return Markup('<g class="mark {}"><title>{}</title>{}<circle cx="{}%" cy="{}" r="4.5"/></g>').format(
-        f"role-{item.role}", visible(title), bar, axis.percent(item.value), y
+        f"role-{item.role}", visible(_interval_title(item)), _draw_range(axis, item, y), axis.percent(item.value), y
     )
 
 
-def draw_strip(axis: Axis, dots: Sequence[tuple[str, float, str]], label: str, *, num_bins: int = 60) -> Markup:
-    """One dot per (class, value, title) over an axis, stacked where they fall together: how many values lie where."""
-    piles: Counter[int] = Counter()
-    marks = []
-    for css_class, value, title in sorted(dots, key=lambda dot: dot[1]):
-        place = round(axis.percent(value) / 100 * num_bins)
-        marks.append((css_class, 100 * place / num_bins, piles[place], title))
-        piles[place] += 1
-    floor = 11 * max(piles.values(), default=1) + 4
-    circle = Markup('<circle class="{}" cx="{:g}%" cy="{}" r="4.5"><title>{}</title></circle>')
-    drawn = [
-        circle.format(css_class, x, floor - 8 - 11 * height, visible(title)) for css_class, x, height, title in marks
-    ]
-    line = Markup('<line class="{0}" x1="{1}%" x2="{1}%" y1="0" y2="{2}"/>')
-    grid = [line.format("zero" if tick == 0 else "grid", axis.percent(tick), floor) for tick in axis.ticks]
-    return Markup('<svg class="strip" width="100%" height="{}" role="img" aria-label="{}">{}</svg>').format(
-        floor, visible(label), Markup("").join(grid + drawn)
+def _draw_range(axis: Axis, item: Interval, y: float) -> Markup:
+    if not is_number(item.low) or not is_number(item.high):
+        return Markup("")
+    return Markup('<line class="bar" x1="{}%" x2="{}%" y1="{y}" y2="{y}"/>').format(
+        axis.percent(item.low), axis.percent(item.high), y=y
+    )
+
+
+def _interval_title(item: Interval) -> str:
+    known = is_number(item.low) and is_number(item.high)
+    interval = f" (95% interval {format_score(item.low)} to {format_score(item.high)})" if known else ""
+    return f"{item.name}: {format_score(item.value)}{interval}"
+
+
+def draw_bullet(axis: Axis, intervals: Sequence[Interval], label: str) -> Markup:
+    """One line for a task: the focus as a bar from zero with its interval, and a mark where each other system stands."""
+    line = Markup('<line class="grid" x1="{0}%" x2="{0}%" y1="0" y2="22"/>')
+    marks = [line.format(axis.percent(tick)) for tick in axis.ticks]
+    ordered = sorted((item for item in intervals if is_number(item.value)), key=lambda item: item.role != "focus")
+    marks += [_draw_focus(axis, item) if item.role == "focus" else _draw_tick(axis, item) for item in ordered]
+    return Markup('<svg class="bullet" width="100%" height="22" role="img" aria-label="{}">{}</svg>').format(
+        visible(label), Markup("").join(marks)
+    )
+
+
+def _draw_focus(axis: Axis, item: Interval) -> Markup:
+    start = axis.percent(0.0)
+    bar = Markup('<rect class="fill" x="{}%" y="6" width="{:.3f}%" height="10" rx="2"/>').format(
+        start, axis.percent(item.value) - start
+    )
+    return Markup('<g class="mark role-focus"><title>{}</title>{}{}</g>').format(
+        visible(_interval_title(item)), bar, _draw_range(axis, item, 11)
+    )
+
+
+def _draw_tick(axis: Axis, item: Interval) -> Markup:
+    tick = Markup('<line class="tick" x1="{0}%" x2="{0}%" y1="3" y2="19"/>').format(axis.percent(item.value))
+    return Markup('<g class="mark {}"><title>{}</title>{}</g>').format(
+        f"role-{item.role}", visible(_interval_title(item)), tick
     )
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from statistics import fmean
 from typing import Literal
 
 from tunesmith.report.charts import Axis, Interval, Point, Role, fit_axis
+from tunesmith.report.examples import Examples, FamilyAnswers, read_examples
 from tunesmith.report.folder import Figure, RunFolder
-from tunesmith.report.results import Examples, Result, Results, read_examples, read_results
-from tunesmith.report.text import format_count, format_delta, format_number, is_number
+from tunesmith.report.results import Result, Results, format_system, read_results
+from tunesmith.report.splits import Family, Row, Split, columns_of, cross_splits, name_known, read_splits
+from tunesmith.report.text import format_count, format_number, is_number
 
 NUM_PLACES = 3
 NOT_REJECTING = ("max_records", "mix", "render")
@@ -20,12 +23,21 @@ State = Literal["trained", "interrupted", "evaluated only", "prepared"]
 
 @dataclass(frozen=True)
 class DropReason:
-    """Why records were left out at a stage, how many, and where the first of them stand."""
+    """Why records were left out at a stage, how many, where the first of them stand and what is said of the first."""
 
     stage: str
     reason: str
     count: Figure
     places: str
+    detail: str
+
+
+@dataclass
+class _FirstDrops:
+    """The first few ``path:line`` of a reason, and what the first drop says of itself."""
+
+    places: list[str] = field(default_factory=list)
+    detail: str = ""
 
 
 @dataclass(frozen=True)
@@ -153,32 +165,40 @@ class Facts:
                 str(reason),
                 count,
                 self._places_of(stage.at("stage").value, reason),
+                self._detail_of(stage.at("stage").value, reason),
             )
             for stage in self.stages
             for kind, words in kinds
             for reason, count in sorted(stage.at(kind).entries(), key=lambda entry: (-(entry[1].value or 0), entry[0]))
         ]
 
+    def _detail_of(self, stage: str, reason: str) -> str:
+        return self._first_drops(stage, reason).detail
+
     def _places_of(self, stage: str, reason: str) -> str:
         """The first places of a drop as ``data/a.jsonl:3, :34``, or an empty text."""
         told, last = [], None
-        for source in self._places_of_drops.get((stage, reason)) or self._places_of_drops.get((None, reason), []):
+        for source in self._first_drops(stage, reason).places:
             path, _, line = source.rpartition(":")
             told.append(f":{line}" if path == last else source)
             last = path
         return ", ".join(told)
 
+    def _first_drops(self, stage: str, reason: str) -> _FirstDrops:
+        return self._drops.get((stage, reason)) or self._drops.get((None, reason)) or _FirstDrops()
+
     @cached_property
-    def _places_of_drops(self) -> dict[tuple[str | None, str], list[str]]:
-        """(stage, reason) → the first few ``path:line``; the stage is None where the funnel does not know it."""
+    def _drops(self) -> dict[tuple[str | None, str], _FirstDrops]:
+        """By (stage, reason); the stage is None where the funnel does not know it."""
         known = {stage.at("stage").value for stage in self.stages}
-        places: dict[tuple[str | None, str], list[str]] = {}
+        drops: dict[tuple[str | None, str], _FirstDrops] = {}
         for row in self.run.rows("data/dropped.jsonl"):
             stage, reason, source = (row.at(key).value for key in ("stage", "reason", "source"))
-            found = places.setdefault((stage if stage in known else None, reason), [])
-            if len(found) < NUM_PLACES and source:
-                found.append(str(source))
-        return places
+            found = drops.setdefault((stage if stage in known else None, reason), _FirstDrops())
+            found.detail = found.detail or str(row.at("detail").value or "")
+            if len(found.places) < NUM_PLACES and source:
+                found.places.append(str(source))
+        return drops
 
     def bar_of(self, stage: Figure) -> list[tuple[str, float, str]]:
         """What a stage gave out, by split where it tells them, and what it dropped: parts of a bar."""
@@ -301,37 +321,62 @@ class Facts:
     def verdict(self) -> str | None:
         return self.results.overall.verdict if self.results is not None else None
 
-    def num_tasks_with(self, verdict: str) -> Figure:
-        """How many tasks have a verdict."""
-        count = sum(result.verdict == verdict for result in self.results.tasks)
-        return Figure(count, f"eval/summary.json#/comparisons (tasks with the verdict {verdict})")
-
     @property
     def num_tasks(self) -> Figure:
         return Figure(len(self.results.tasks), "eval/summary.json#/tasks (number of them)")
 
-    @property
-    def tasks_by_verdict(self) -> list[tuple[str, list[Result]]]:
-        """The tasks in groups: worse, better, no difference, not compared; empty groups left out."""
-        groups = [
-            (verdict, [task for task in self.results.tasks if task.verdict == verdict])
-            for verdict in ("worse", "better", "no difference", None)
-        ]
-        return [(verdict or "not compared", tasks) for verdict, tasks in groups if tasks]
+    @cached_property
+    def num_records_of(self) -> dict[str, Figure] | None:
+        """Training records of each family; None where they name no task of the test."""
+        counts = Counter(row.at("task").value for row in self.run.rows("data/train.jsonl"))
+        counts = {str(task): count for task, count in counts.items() if task}
+        known = {task: Figure(n, f"data/train.jsonl (records of {task})") for task, n in counts.items()}
+        return known if self.results is not None and name_known(self.results, known) else None
+
+    @cached_property
+    def splits(self) -> list[Split]:
+        """The test files, and the run's own test split, each with its families."""
+        return read_splits(self.results, self.num_records_of) if self.results is not None else []
 
     @property
-    def task_differences(self) -> list[tuple[str, float, str]]:
-        """A dot for every compared task: its color class, the difference and a line to read."""
-        found = [(task, task.comparison.at("delta").value) for task in self.results.tasks if task.verdict is not None]
-        return [
-            (f"dot-{task.verdict.split()[0]}", delta, f"{task.task}: {format_delta(delta)}, {task.verdict}")
-            for task, delta in found
-            if is_number(delta)
-        ]
+    def untrained(self) -> set[str]:
+        """The families that were never trained, as far as can be told."""
+        return {family.name for split in self.splits for family in split.untrained}
 
     @property
-    def difference_axis(self) -> Axis:
-        return fit_axis([delta for _, delta, _ in self.task_differences] or [-1.0, 1.0], from_zero=True, num_ticks=6)
+    def has_learned(self) -> bool:
+        """Whether any family that was trained is shown to be learned."""
+        return any(split.num_learned.value for split in self.splits)
+
+    @property
+    def families_with_answers(self) -> list[FamilyAnswers]:
+        """The lowest score first; those never trained after all others."""
+        return sorted(self.examples.families, key=lambda family: family.name in self.untrained)
+
+    @property
+    def wide_splits(self) -> list[Split]:
+        """The splits that are more than one task, and are told one by one."""
+        return [split for split in self.splits if len(split.families) > 1]
+
+    @property
+    def single_families(self) -> list[Family]:
+        """Those that are alone in their test file, told together, and called after it."""
+        single = [split for split in self.splits if len(split.families) == 1]
+        return [replace(split.families[0], name=split.title_of(split.families[0])) for split in single]
+
+    @cached_property
+    def family_rows(self) -> list[Row]:
+        """Families across the splits, where there are several of both."""
+        return cross_splits(self.wide_splits, self.results.focus) if self.results is not None else []
+
+    @property
+    def score_columns(self) -> list[tuple[str, list[str]]]:
+        return columns_of(self.results)
+
+    @property
+    def compared_systems(self) -> list[str]:
+        """Every system but the focus."""
+        return [system for system in self.results.systems if system != self.results.focus]
 
     @property
     def signatures(self) -> list[tuple[str, Figure]]:
@@ -363,6 +408,15 @@ class Facts:
     def role(self, system: str) -> Role:
         """What a system is in this report, which decides its color."""
         return "focus" if system == self.results.focus else "rival" if system == self.results.rival else "other"
+
+    @property
+    def legend(self) -> list[tuple[Role, str]]:
+        """(role, whose color it is) of the bars and marks of the families."""
+        names: dict[Role, list[str]] = {}
+        for system in self.results.systems:
+            names.setdefault(self.role(system), []).append(format_system(system))
+        told = {"focus": "bar: ", "rival": "mark: ", "other": "marks: "}
+        return [(role, told[role] + "; ".join(found)) for role, found in names.items()]
 
     @property
     def main_systems(self) -> list[str]:

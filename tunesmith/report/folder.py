@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -48,6 +49,20 @@ class Figure:
     def items(self) -> list[Figure]:
         """What stands in an object or a list, in order."""
         return [item for _, item in self.entries()]
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """Our words around others' values: ``{0}`` in the text stands for the first of the (format, value) parts."""
+
+    text: str
+    parts: tuple[tuple[str, Figure | str], ...] = ()
+
+    def __add__(self, other: Sentence) -> Sentence:
+        """Both, one after the other."""
+        first = len(self.parts)
+        later = re.sub(r"\{(\d+)\}", lambda match: f"{{{int(match[1]) + first}}}", other.text)
+        return Sentence(self.text + later, (*self.parts, *other.parts))
 
 
 def _child(value: Any, key: str | int) -> Any:

@@ -14,10 +14,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from tunesmith.report import charts
-from tunesmith.report.advice import Sentence, advise
+from tunesmith.report.advice import advise
 from tunesmith.report.facts import Facts
-from tunesmith.report.folder import Figure
+from tunesmith.report.folder import Figure, Sentence
 from tunesmith.report.results import MEANINGS, format_system
+from tunesmith.report.splits import best_of
 from tunesmith.report.text import (
     NOT_AVAILABLE,
     code,
@@ -36,12 +37,14 @@ from tunesmith.report.text import (
     format_words,
     visible,
 )
-from tunesmith.report.verdict import tell_verdict
+from tunesmith.report.verdict import tell_story, tell_verdict
 
 FOLD_AFTER = 420
 CUT_AFTER = 20_000
 MARKDOWN_CUT_AFTER = 2_000
-MAX_OPEN_TASKS = 12
+MAX_OPEN_FAMILIES = 20
+MAX_EXAMPLE_FAMILIES = 24
+NUM_NEXT = 2
 FORMATS: dict[str, Callable[[Any], str]] = {
     "count": format_count,
     "number": format_number,
@@ -85,8 +88,12 @@ def render_markdown(facts: Facts) -> str:
 def _context(facts: Facts) -> dict[str, Any]:
     return {
         "facts": facts,
-        "max_open_tasks": MAX_OPEN_TASKS,
+        "max_open_families": MAX_OPEN_FAMILIES,
+        "max_example_families": MAX_EXAMPLE_FAMILIES,
+        "num_next": NUM_NEXT,
         "verdict": tell_verdict(facts),
+        "story": tell_story(facts),
+        "best_of": best_of,
         "advice": advise(facts),
         "meanings": MEANINGS,
     }
@@ -111,6 +118,7 @@ def _environment(template: str, figure: Callable, clean: Callable[[str], str]) -
     )
     environment.filters.update({name: partial(figure, format_value) for name, format_value in FORMATS.items()})
     environment.filters["figure"] = lambda value, name: figure(FORMATS[name], value)
+    environment.filters["lower_first"] = lambda text: text[:1].lower() + text[1:]
     environment.filters["sentence"] = partial(_sentence, figure)
     return environment
 

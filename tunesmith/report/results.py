@@ -1,23 +1,32 @@
-"""What the evaluation found: scores, comparisons, and the answers behind them."""
+"""What the evaluation found: scores and comparisons, by task and by group of tasks."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tunesmith.errors import DataError
+from tunesmith.evaluation.metrics import METRICS
 from tunesmith.evaluation.runner import OVERALL
 from tunesmith.evaluation.summary import BASE, BASELINES, headline
-from tunesmith.report.folder import Figure, RunFolder
-from tunesmith.report.text import format_words, is_number
+from tunesmith.report.folder import Figure
+from tunesmith.report.text import format_words
 
-NUM_WINS = NUM_LOSSES = 5
-NUM_TIES = 3
-NEEDED = ("systems", "tasks", "overall", "comparisons", "primary_metric", "metrics", "smallest_detectable_difference")
+NEEDED = (
+    "systems",
+    "tasks",
+    "overall",
+    "comparisons",
+    "groups",
+    "learned",
+    "primary_metric",
+    "metrics",
+    "smallest_detectable_difference",
+)
 
 MEANINGS = {
     "exact_match": "share of answers equal to an expected answer, ignoring case, punctuation and articles",
+    "verbatim_match": "share of answers equal to an expected answer letter by letter; case and punctuation count",
     "f1": "overlap of words with the expected answer: harmonic mean of precision and recall (SQuAD)",
     "rouge1": "overlap of single words with the expected answer (ROUGE-1, F-measure)",
     "rouge2": "overlap of word pairs with the expected answer (ROUGE-2, F-measure)",
@@ -31,21 +40,25 @@ MEANINGS = {
 
 @dataclass(frozen=True)
 class Result:
-    """One task, or all of them together, seen through the primary metric.
+    """One task, or several together, seen through the primary metric.
 
     Attributes:
+        family: the task's name without that of its group.
         scores: system → its ``{"value", "low", "high", "n"}``.
         against: system → the comparison of the focus with it: ``delta`` is focus less system,
             ``verdict`` the focus's.
         comparison: the one with the rival, all unknown where there is none.
         smallest: the smallest difference that would have been seen four times in five.
+        learned: whether the focus beats all that takes no training; unknown where it was not compared.
     """
 
     task: str
+    family: str
     scores: dict[str, Figure]
     against: dict[str, Figure]
     comparison: Figure
     smallest: Figure
+    learned: Figure
 
     @property
     def verdict(self) -> str | None:
@@ -53,8 +66,17 @@ class Result:
 
 
 @dataclass(frozen=True)
+class Group:
+    """The tasks of one test file, or of the run's own test split."""
+
+    name: str
+    overall: Result
+    tasks: list[Result]
+
+
+@dataclass(frozen=True)
 class Results:
-    """The evaluation of a run by its primary metric: all tasks together, then each.
+    """The evaluation of a run by its primary metric: all tasks together, then each group of them.
 
     Attributes:
         title: the metric's name for people.
@@ -69,7 +91,16 @@ class Results:
     rival: str | None
     num_samples: Figure
     overall: Result
-    tasks: list[Result]
+    groups: list[Group]
+
+    @property
+    def tasks(self) -> list[Result]:
+        return [task for group in self.groups for task in group.tasks]
+
+    @property
+    def is_share(self) -> bool:
+        """Whether the metric is a share of right answers."""
+        return self.metric in METRICS and METRICS[self.metric].is_proportion
 
 
 def format_system(system: object) -> str:
@@ -97,25 +128,37 @@ def read_results(summary: Figure) -> Results | None:
     )
     against = _comparisons_of(summary, metric, focus)
 
-    def result(task: str, place: Figure, scores: Figure) -> Result:
+    def result(task: str, place: Figure, scores: Figure, against: Comparisons, family: str = OVERALL) -> Result:
         mine = {system: against[task, system] for system in systems if (task, system) in against}
         known = {system: scores.at(system) for system in systems if scores.at(system).known}
-        nothing = Figure(None, f"{summary.origin}#/comparisons")
-        return Result(task, known, mine, mine.get(rival, nothing), place.at("smallest_detectable_difference", metric))
+        compared = mine.get(rival, Figure(None, f"{summary.origin}#/comparisons"))
+        smallest, learned = place.at("smallest_detectable_difference", metric), summary.at("learned", task, "learned")
+        return Result(task, family, known, mine, compared, smallest, learned)
 
-    overall = result(OVERALL, summary, summary.at("overall", metric))
-    tasks = [result(task, place, place.at("metrics", metric)) for task, place in summary.at("tasks").entries()]
+    def group(name: str, place: Figure) -> Group:
+        overall = result(OVERALL, place, place.at("metrics", metric), _comparisons_of(place, metric, focus))
+        found = [
+            result(task, found, found.at("metrics", metric), against, task.removeprefix(f"{name}/"))
+            for task, found in ((task.value, summary.at("tasks", task.value)) for task in place.at("tasks").items())
+        ]
+        return Group(name, overall, [task for task in found if task.scores])
+
+    overall = result(OVERALL, summary, summary.at("overall", metric), against)
+    groups = [group(str(name), place) for name, place in summary.at("groups").entries()]
     num_samples = summary.at("overall", metric, focus, "n")
     return Results(
-        systems, metric, found["title"], focus, rival, num_samples, overall, [task for task in tasks if task.scores]
+        systems, metric, found["title"], focus, rival, num_samples, overall, [group for group in groups if group.tasks]
     )
 
 
-def _comparisons_of(summary: Figure, metric: str, focus: str) -> dict[tuple[str, str], Figure]:
+Comparisons = dict[tuple[str, str], Figure]
+
+
+def _comparisons_of(place: Figure, metric: str, focus: str) -> Comparisons:
     """(task, other system) → the comparison of the focus with it."""
     rows = [
         row
-        for row in summary.at("comparisons").items()
+        for row in place.at("comparisons").items()
         if row.at("metric").value == metric and row.at("b").value == focus
     ]
     return {(row.at("task").value, row.at("a").value): row for row in rows}
@@ -125,103 +168,3 @@ def _rank(system: str, focus: str, rival: str | None) -> tuple:
     """The focus, its rival, base with examples, then the rest, trivial baselines last."""
     place = {focus: 0, rival: 1, **dict.fromkeys(BASELINES, 4)}.get(system, 2 if system.startswith(f"{BASE}_") else 3)
     return place, system
-
-
-@dataclass(frozen=True)
-class Example:
-    """One sample answered by the focus (``ours``) and its rival (``theirs``); ``delta`` is how far apart they are."""
-
-    task: str
-    ours: Figure
-    theirs: Figure
-    our_score: Figure
-    their_score: Figure
-
-    @property
-    def delta(self) -> float:
-        return self.our_score.value - self.their_score.value
-
-    @property
-    def turns(self) -> list[tuple[str, str]]:
-        """The prompt as (role, text) turns."""
-        return [(turn.at("role").value, turn.at("content").value) for turn in self.ours.at("prompt").items()]
-
-    @property
-    def expected(self) -> list[str]:
-        return [reference.value for reference in self.ours.at("references").items()]
-
-
-@dataclass(frozen=True)
-class Examples:
-    """Every sample counted as better, worse or the same for the focus, and the ones worth reading."""
-
-    num_better: Figure
-    num_worse: Figure
-    num_same: Figure
-    num_samples: Figure
-    wins: list[Example]
-    losses: list[Example]
-    ties: list[Example]
-
-
-def sample_metric(metric: str) -> str:
-    """The score of one sample that stands for a metric: accuracy and macro-F1 count exact matches with a label."""
-    return "exact_match" if metric in ("accuracy", "macro_f1") else metric
-
-
-def read_examples(run: RunFolder, results: Results | None) -> Examples | None:
-    """The answers of the focus and its rival side by side, or None where there are not two systems or no answers."""
-    if results is None or results.rival is None:
-        return None
-    theirs = {_sample_key(row): row for row in _answers(run, results.rival)}
-    pairs = [
-        _pair(row, theirs.get(_sample_key(row)), sample_metric(results.metric)) for row in _answers(run, results.focus)
-    ]
-    found = [pair for pair in pairs if pair is not None]
-    wins, losses, ties = (
-        sorted((pair for pair in found if belongs(pair.delta)), key=lambda pair: -abs(pair.delta))
-        for belongs in (lambda delta: delta > 0, lambda delta: delta < 0, lambda delta: delta == 0)
-    )
-    files = f"eval/{results.focus}/*.jsonl and eval/{results.rival}/*.jsonl"
-    counts = (
-        (wins, "the first scores higher"),
-        (losses, "the first scores lower"),
-        (ties, "both score the same"),
-        (found, "both answered"),
-    )
-    figures = [Figure(len(some), f"{files} (samples that {how})") for some, how in counts]
-    return (
-        Examples(*figures, _spread(wins, NUM_WINS), _spread(losses, NUM_LOSSES), _spread(ties, NUM_TIES))
-        if found
-        else None
-    )
-
-
-def _answers(run: RunFolder, system: str) -> list[Figure]:
-    """Every line a system answered, task files in the order of their names."""
-    files = sorted((run.path / "eval" / system).glob("*.jsonl"))
-    return [row for path in files for row in run.rows(f"eval/{system}/{path.name}")]
-
-
-def _sample_key(row: Figure) -> tuple:
-    return row.at("task").value, row.at("id").value, row.at("source").value
-
-
-def _pair(ours: Figure, theirs: Figure | None, metric: str) -> Example | None:
-    if theirs is None:
-        return None
-    our_score, their_score = (row.at("scores", metric) for row in (ours, theirs))
-    if not is_number(our_score.value) or not is_number(their_score.value):
-        return None
-    return Example(str(ours.at("task").value), ours, theirs, our_score, their_score)
-
-
-def _spread(examples: Sequence[Example], count: int) -> list[Example]:
-    """The first ``count``; where several are equally far apart, one of each task before a second of any."""
-    seen: dict[tuple[float, str], int] = {}
-    ranks = []
-    for position, example in enumerate(examples):
-        size = round(abs(example.delta), 6)
-        turn = seen[size, example.task] = seen.get((size, example.task), -1) + 1
-        ranks.append((-size, turn, position))
-    return [examples[position] for _, _, position in sorted(ranks)[:count]]

@@ -1,4 +1,4 @@
-"""The verdict in words, and the color it is said in."""
+"""The verdict in words, the color it is said in, and what was done, for somebody who has never tuned a model."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from tunesmith.evaluation.summary import BASELINES, TUNED, verdict_sentence
+from tunesmith.evaluation.summary import BASE, BASELINES, TUNED, verdict_sentence
 from tunesmith.report.facts import Facts
+from tunesmith.report.folder import Figure, Sentence
 from tunesmith.report.results import Results, format_system
+from tunesmith.report.splits import best_trivial
 from tunesmith.report.text import is_number
 
 Tone = Literal["better", "mixed", "worse", "same", "none"]
@@ -24,12 +26,14 @@ NOT_JUDGED = {
 
 @dataclass(frozen=True)
 class Verdict:
-    """``title`` is the verdict in a few words, ``aside`` what limits it, ``lead`` the sentence with its numbers."""
+    """``title`` is the verdict in a few words, ``aside`` what limits it, ``lead`` the result in plain words, and
+    ``exact`` the same with everything a statistician asks for."""
 
     tone: Tone
     title: str
     aside: str
-    lead: str
+    lead: Sentence
+    exact: str = ""
 
 
 def tell_verdict(facts: Facts) -> Verdict:
@@ -37,22 +41,21 @@ def tell_verdict(facts: Facts) -> Verdict:
     results = facts.results
     if results is None:
         title, lead = NOT_JUDGED[facts.state]
-        return Verdict("none", title, "", lead)
+        return Verdict("none", title, "", Sentence(lead))
     if not _has_numbers(results):
         return Verdict(
             "none",
             "Evaluated, without a score",
             "",
-            "The evaluation gave no number to judge by; the tables below say n/a where one is missing.",
+            Sentence("The evaluation gave no number to judge by; the tables below say n/a where one is missing."),
         )
     # A sentence begins with a capital here, also with a system's name; percentages are set as on the rest of the page.
-    lead = re.sub(
+    exact = re.sub(
         r"(^|\. )([a-z])", lambda match: match[1] + match[2].upper(), verdict_sentence(facts.run.summary.value)
     ).replace(" %", "%")
     tone, title = _title(results)
-    return Verdict(
-        tone, title, "(one training run)" if results.focus == TUNED and results.rival is not None else "", lead
-    )
+    aside = "(one training run)" if results.focus == TUNED and results.rival is not None else ""
+    return Verdict(tone, title, aside, _lead(results, tone), exact)
 
 
 def _has_numbers(results: Results) -> bool:
@@ -88,3 +91,113 @@ def _title(results: Results) -> tuple[Tone, str]:
         if unbeaten
         else ("better", f"Better than {rival}")
     )
+
+
+# ── in plain words ──
+
+CALLED = {TUNED: "the tuned model", BASE: "the base model"}
+
+
+def _lead(results: Results, tone: Tone) -> Sentence:
+    """What the systems reached, and how to take it."""
+    reached = _reached(results, results.focus)
+    if results.rival is None:
+        return _joined(reached, Sentence("; there is nothing to compare it with."))
+    zero = all(best.value == 0 for best in (_value(results, name) for name in (results.focus, results.rival)))
+    said = _joined(reached, Sentence("; "), _reached(results, results.rival, first=False), _spread(results))
+    return _joined(said, *([] if zero else [_trivial(results)]), _taken(results, tone, zero))
+
+
+def _spread(results: Results) -> Sentence:
+    """Over what the scores are a mean."""
+    num_tasks = Figure(len(results.tasks), "eval/summary.json#/tasks (number of them)")
+    num_families = Figure(len({result.family for result in results.tasks}), "eval/summary.json#/groups (families)")
+    num_groups = Figure(len(results.groups), "eval/summary.json#/groups (number of them)")
+    if num_tasks.value == 1:
+        return Sentence(".")
+    if num_groups.value == 1 or num_families.value == num_tasks.value:
+        return Sentence(", on average over {0} families of tasks.", (("count", num_tasks),))
+    text = ", on average over {0} families of tasks in {1} sets of test questions."
+    return Sentence(text, (("count", num_families), ("count", num_groups)))
+
+
+def _reached(results: Results, system: str, *, first: bool = True) -> Sentence:
+    name = CALLED.get(system, format_system(system))
+    name = name[0].upper() + name[1:] if first else name
+    value = _value(results, system)
+    if results.is_share:
+        verb = "answers {1} of the test questions right" if first else "{1}"
+        return Sentence(f"{{0}} {verb}", (("text", name), ("percent", value)))
+    verb = "scores {1} on {2}" if first else "{1}"
+    return Sentence(f"{{0}} {verb}", (("text", name), ("score", value), ("text", results.title)))
+
+
+def _value(results: Results, system: str) -> Figure:
+    return results.overall.scores[system].at("value")
+
+
+def _trivial(results: Results) -> Sentence:
+    found = best_trivial(results.overall)
+    if found is None or found[0] in (results.focus, results.rival):
+        return Sentence("")
+    format = "percent" if results.is_share else "score"
+    text = f" The best that takes no model at all, {BASELINES[found[0]]}, reaches {{0}}."
+    return Sentence(text, ((format, found[1]),))
+
+
+def _taken(results: Results, tone: Tone, zero: bool) -> Sentence:
+    if zero:
+        return Sentence(" Where neither gets anything right, nothing can be told.")
+    if tone == "mixed":
+        return Sentence(" Until it is clearly above that, do not rely on it.")
+    if tone == "worse":
+        return Sentence(" Tuning made it worse." if results.focus == TUNED else "")
+    if tone == "same":
+        return Sentence(" On {0} questions that is too close to call.", (("count", results.num_samples),))
+    return Sentence("")
+
+
+def _joined(*sentences: Sentence) -> Sentence:
+    return sum(sentences, Sentence(""))
+
+
+def tell_story(facts: Facts) -> Sentence:
+    """What was done, as far as the run has come: data in, training, questions asked."""
+    told = [sentence for tell in (_data, _training, _asking) if (sentence := tell(facts)) is not None]
+    return _joined(*(part for sentence in told for part in (sentence, Sentence(" "))))
+
+
+def _data(facts: Facts) -> Sentence | None:
+    if not facts.rows_in.known:
+        return None
+    said = Sentence("{0} rows came in", (("count", facts.rows_in),))
+    reasons = sorted(facts.drop_reasons, key=lambda drop: -(drop.count.value or 0))[:2]
+    if facts.num_rejected.value and reasons:
+        listed = " and ".join(f"“{{{k + 1}}}”" for k in range(len(reasons)))
+        parts = (("count", facts.num_rejected), *(("words", drop.reason) for drop in reasons))
+        said = _joined(said, Sentence(f", {{0}} were left out (most often: {listed})", parts))
+    train = dict(facts.split).get("train", Figure(None, "data/funnel.json"))
+    used = Sentence(" and {0} were used to train.", (("count", train),)) if train.known else Sentence(".")
+    return _joined(said, used)
+
+
+def _training(facts: Facts) -> Sentence | None:
+    training, model = facts.run.training, facts.run.recipe.at("model", "name_or_path")
+    if facts.state != "trained" or not all(training.at(name).known for name in ("num_epochs", "seconds")):
+        return None
+    name = ("text", model) if model.known else ("text", "the model")
+    every, some = training.at("num_parameters"), training.at("num_trainable_parameters")
+    which = "all {1}" if every.value == some.value else "{2} of the {1}"
+    passes = "pass" if training.at("num_epochs").value == 1 else "passes"
+    text = f"Training changed {which} weights of {{0}} in {{3}} {passes} over them, which took {{4}}."
+    counts = (("count", every), ("count", some))
+    return Sentence(text, (name, *counts, ("number", training.at("num_epochs")), ("duration", training.at("seconds"))))
+
+
+def _asking(facts: Facts) -> Sentence | None:
+    results = facts.results
+    if results is None or results.rival is None:
+        return None
+    text = "Then {0} and {1} answered the same {2} questions."
+    names = [("text", CALLED.get(system, format_system(system))) for system in (results.rival, results.focus)]
+    return Sentence(text, (*names, ("count", results.num_samples)))
