@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "tunesmith"
 LAYERS = (
-    {"errors", "records", "lm", "files", "stats", "progress"},
+    {"errors", "records", "lm", "files", "stats", "progress", "builtin"},
     {"recipe", "aliases", "validation", "yaml_text", "run", "registry"},
     {"curation", "rendering"},
     {"model"},
@@ -20,7 +20,11 @@ LAYERS = (
     {"workflows", "report", "cli", "__main__", "__init__"},
 )
 # Rooms made of several files that may know each other.
-TOGETHER = ({"recipe", "aliases", "validation", "yaml_text", "run"}, {"errors", "records", "lm", "files"}, LAYERS[5])
+TOGETHER = (
+    {"recipe", "aliases", "validation", "yaml_text", "run"},
+    {"errors", "records", "lm", "files", "builtin"},
+    LAYERS[5],
+)
 HEAVY = {"torch", "transformers", "peft", "datasets", "safetensors", "accelerate"}
 # Who may import what is heavy, at the top of a file.
 MAY_BE_HEAVY = re.compile(r"(model/(?!remote)|training/|workflows/|rendering/collate\.py|curation/hub\.py)")

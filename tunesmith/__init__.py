@@ -25,6 +25,7 @@ _HOMES = {
     "preview": "tunesmith.workflows.preview",
     "evaluate_model": "tunesmith.workflows.evaluate",
     "open_chat": "tunesmith.workflows.chat",
+    "builtin_model": "tunesmith.builtin",
     "write_report": "tunesmith.report",
 }
 __all__ = sorted(_HOMES)

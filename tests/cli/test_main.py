@@ -14,6 +14,7 @@ import time
 import pytest
 
 from tests.cli.doubles import Workflow, call, install
+from tests.run_folder import Skill, write_run
 from tunesmith.cli import app
 from tunesmith.errors import (
     CheckpointError,
@@ -300,6 +301,34 @@ def test_run_and_train_hand_on_what_was_asked_for(here, capsys, monkeypatch):
     call(capsys, "train", "r.yaml", "--overwrite")
     (_, folder), settings = work.calls[1]
     assert (settings["until"], settings["overwrite"], str(folder)) == ("train", True, "runs/r")
+
+
+def test_a_run_ends_with_what_was_learned_of_each_test_file(here, capsys, monkeypatch):
+    skills = {"riddles": Skill(tuned=0.0)}
+    made = write_run(
+        here / "runs/a", tasks=("sorting", "names"), samples_per_task=40, skill=Skill(tuned=0.9), skills=skills,
+        test_files={"new_words": ("sorting", "names"), "new_tasks": ("riddles",)}, metric="verbatim_match",
+    )  # fmt: skip
+    answer = {"run_dir": "runs/a", "report": "runs/a/report.html", "verdict": "better", "summary": "…"}
+    install(monkeypatch, "tunesmith.workflows.run", "run_recipe", Workflow(answer))
+    lines = call(capsys, "run", "r.yaml")[1].splitlines()
+    assert lines[:2] == ["better", ""] and lines[-2:] == ["Report: runs/a/report.html", "Next:   tunesmith chat runs/a"]
+    heads, *rows = (re.split(r"\s{2,}", line.strip()) for line in lines[2:-3])
+    assert heads == [
+        "test questions", "families learned", "tuned", "base", "base, 3-shot", "majority answer", "nearest example"
+    ]  # fmt: skip
+    assert [row[:2] for row in rows[:3]] == [
+        ["own test split", "2 of 2"], ["new words", "2 of 2"], ["new tasks", "1 never trained"]
+    ]  # fmt: skip
+    overall = json.loads((made / "eval/summary.json").read_text())["overall"]["verbatim_match"]["tuned"]["value"]
+    assert rows[3][:2] == ["all together", f"{overall:.3f}"]
+
+
+def test_a_run_that_compared_nothing_prints_no_table(here, capsys, monkeypatch):
+    write_run(here / "runs/a", tasks=("names",), systems=("tuned",))
+    answer = {"run_dir": "runs/a", "report": "r", "verdict": "tuned scores 1.", "summary": "…"}
+    install(monkeypatch, "tunesmith.workflows.run", "run_recipe", Workflow(answer))
+    assert call(capsys, "run", "r.yaml")[1] == "tuned scores 1.\nReport: r\nNext:   tunesmith chat runs/a\n"
 
 
 def test_a_run_says_where_the_result_is_and_the_next_command(here, capsys, monkeypatch):

@@ -15,12 +15,17 @@ from tunesmith.cli.options import argument, value
 from tunesmith.errors import DataError, TunesmithError, UsageError
 from tunesmith.records import Message
 
+NUM_TASKS = 6  # named at most
 HELP = "Ctrl-D quits · /reset forgets the conversation · /system TEXT says how to behave"
 
 
 def chat(
     target: Annotated[
-        str, argument("MODEL|RUN", help="A model folder, a run, a hub id, or openai:MODEL@URL (key: OPENAI_API_KEY).")
+        str,
+        argument(
+            "MODEL|RUN",
+            help="A run, a model folder, a built-in name, a hub id, or openai:MODEL@URL (key: OPENAI_API_KEY).",
+        ),
     ],
     system: Annotated[str | None, value("--system", metavar="TEXT", help="How the model is to behave.")] = None,
     shots: Annotated[
@@ -34,7 +39,7 @@ def chat(
         value(
             "--template",
             metavar="NAME",
-            help="Another template than the model's: chatml, alpaca, plain, bare or a .jinja file.",
+            help="Another template than the model's: chatml, alpaca, plain, inline, bare or a .jinja file.",
         ),
     ] = None,
     max_new_tokens: Annotated[int, typer.Option("--max-new-tokens", min=1, metavar="N", help="Longest answer.")] = 256,
@@ -51,23 +56,49 @@ def chat(
     with importing():
         from tunesmith.lm import Sampling
         from tunesmith.workflows.chat import open_chat
+        from tunesmith.workflows.introduction import introduce
 
     with results_only():
         model = open_chat(
             target, template=template, system=None, shots=shots, num_shots=num_shots or (3 if shots else 0)
         )
     talk = Conversation(model, Sampling(max_new_tokens=max_new_tokens, temperature=temperature), system or "")
-    _talk_in_terminal(talk) if interactive else _answer_lines(talk)
+    if not interactive:
+        _answer_lines(talk)
+        return
+    known = introduce(target)
+    if known is not None:
+        talk.remembers = not known.is_single_turn
+        _tell(introduction_text(known))
+    _talk_in_terminal(talk)
+
+
+def _tell(text: str) -> None:
+    print(text, end="\n" if text else "", file=sys.stderr)
+
+
+def introduction_text(known: Any) -> str:
+    """What the model was trained on and a few requests to begin with, a line each."""
+    more = f" and {len(known.tasks) - NUM_TASKS} more" if len(known.tasks) > NUM_TASKS else ""
+    lines = [f"Trained for {', '.join(known.tasks[:NUM_TASKS])}{more}."] if known.tasks else []
+    lines += [f"Try: {example}" for example in known.examples]
+    alone = ["Each request is answered on its own, as it was trained: what was said before is not remembered."]
+    return "\n".join([*lines, *(alone if known.is_single_turn else [])])
 
 
 @dataclass
 class Conversation:
-    """The turns so far. The system message is kept apart, so that it can be changed in between."""
+    """The turns so far. The system message is kept apart, so that it can be changed in between.
+
+    Without ``remembers`` each request is asked on its own: a model that was trained on single requests takes earlier
+    turns for a part of the present one.
+    """
 
     model: Any
     sampling: Any
     system: str = ""
     turns: list = field(default_factory=list)
+    remembers: bool = True
 
     def ask(self, text: str) -> Iterator[str]:
         """The answer in pieces; the conversation grows by what was answered to the end, or stopped by hand."""
@@ -85,7 +116,7 @@ class Conversation:
         self._keep(question, Message("assistant", answer))
 
     def _keep(self, question: Message, answer: Message) -> None:
-        if answer.content:
+        if answer.content and self.remembers:
             self.turns += [question, answer]
 
     def reset(self) -> None:

@@ -38,7 +38,7 @@ def version() -> None:
 
 def doctor(json: Json = False) -> None:
     """Check versions, hardware and what is missing."""
-    checks = [*_software(), *_hardware(), *_extras(), _torch_works()]
+    checks = [*_software(), *_hardware(), *_extras(), *_models(), _torch_works()]
     if json:
         print_json(
             {"ok": not any(check.state == "broken" for check in checks), "checks": [check.__dict__ for check in checks]}
@@ -161,6 +161,21 @@ def _gpu_names() -> list[str]:
     except (OSError, subprocess.SubprocessError):
         return []
     return told.stdout.strip().splitlines()
+
+
+def _models() -> list[Check]:
+    """The models that come with the package; without their files all else still works."""
+    from tunesmith.builtin import MODELS, PREFIX, builtin_model
+    from tunesmith.errors import ModelError
+
+    found = []
+    for name, shape in MODELS.items():
+        try:
+            size_bytes = sum(file.stat().st_size for file in builtin_model(name).iterdir())
+            found.append(Check(PREFIX + name, "ok", f"built in: {shape}, {size_bytes / 10**6:.1f} MB"))
+        except ModelError:
+            found.append(Check(PREFIX + name, "careful", "its files are missing", "install tunesmith again"))
+    return found
 
 
 def _torch_works() -> Check:

@@ -15,7 +15,7 @@ SYNONYMS = {
     "finetune": "train", "fine-tune": "train", "sft": "train", "tune": "train", "eval": "evaluate", "score": "evaluate",
     "inspect": "data inspect", "validate": "data inspect", "preprocess": "preview", "show": "preview",
     "generate": "chat", "inference": "chat", "infer": "chat", "env": "doctor", "check": "doctor", "info": "doctor",
-    "list": "runs", "ls": "runs", "new": "init", "quickstart": "init", "start": "run", "help": "--help",
+    "list": "runs", "ls": "runs", "new": "init", "quickstart": "run recipes/quickstart.yaml", "start": "run", "help": "--help",
 }  # fmt: skip
 _NO_COMMAND = re.compile(r"No such command ['\"](?P<word>[^'\"]+)['\"]")
 _OUT_OF_MEMORY = (

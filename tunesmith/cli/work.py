@@ -9,8 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
-from tunesmith.cli.console import importing, make_progress, print_json, results_only
+from tunesmith.cli.console import importing, make_progress, print_json, result_console, results_only
 from tunesmith.cli.options import Json, argument, flag, value
+from tunesmith.cli.results import splits_table
 from tunesmith.errors import UsageError
 
 RecipePath = Annotated[Path, argument("RECIPE", help="A recipe (YAML), or a run folder to take its recipe from.")]
@@ -169,10 +170,13 @@ def default_folder(recipe: Path, named: str | None) -> Path:
 
 
 def _print_summary(summary: dict[str, Any], folder: Path, until: str) -> None:
-    """The verdict, where the result is, and the next command."""
+    """The verdict, what was learned of each test file, where the result is, and the next command."""
     run_dir = shlex.quote(str(summary.get("run_dir") or folder))
     if summary.get("verdict"):
         print(summary["verdict"])
+        table = splits_table(Path(summary["run_dir"])) if "summary" in summary else None
+        if table is not None:
+            result_console().print("", table, "", sep="\n")
     if until == "train":
         print(f"Model:  {run_dir}/model\nNext:   tunesmith chat {run_dir}")
     else:

@@ -26,6 +26,7 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
+from tunesmith.builtin import MODELS, PREFIX, builtin_model, is_builtin_name, of_another_installation
 from tunesmith.errors import ModelError, did_you_mean
 from tunesmith.model import adapters
 from tunesmith.recipe import ModelSection
@@ -115,10 +116,13 @@ def context_length(config: PreTrainedConfig) -> int | None:
 
 
 def locate(name_or_path: str) -> str:
-    """The folder a name stands for (a run's ``model/``), or the name itself where it is a hub id.
+    """The folder a name stands for (a built-in model's, a run's ``model/``), or the name itself where it is a hub id.
 
-    A folder's path is absolute: it goes into the adapters trained on it, which are loaded from elsewhere too.
+    A folder's path is absolute: it goes into the adapters trained on it, which are loaded from elsewhere too, and by
+    plain peft, which takes a built-in name for a hub id.
     """
+    if is_builtin_name(name_or_path):
+        return str(builtin_model(name_or_path))
     folder = Path(name_or_path).expanduser()
     if (folder / "recipe.yaml").is_file():
         if not (folder / "model").is_dir():
@@ -130,6 +134,9 @@ def locate(name_or_path: str) -> str:
         return str(folder.absolute())
     if folder.exists():
         raise ModelError(f"{name_or_path}: is a file, but a model is a folder with config.json. Name the folder.")
+    elsewhere = of_another_installation(name_or_path)
+    if elsewhere is not None:
+        return str(elsewhere)
     if name_or_path.count("/") > 1 or name_or_path.startswith((".", "/", "~")):
         raise ModelError(f"{name_or_path}: no such model folder.{_near_folder(folder)}")
     return name_or_path
@@ -246,9 +253,10 @@ def _cause(folder: str, what: str, error: Exception) -> str:
     text = " ".join(str(error).split())
     path = Path(folder)
     if not path.is_dir():
+        meant = f" Did you mean `{PREFIX}{folder}`?" if folder in MODELS else ""
         return (
             f"{folder}: not a folder here, and this {what} could not be fetched from the hub ({shorten(text, 120)}). "
-            "Check the spelling, or the network."
+            f"Check the spelling, or the network.{meant}"
         )
     closed = next((file for file in sorted(path.iterdir()) if not os.access(file, os.R_OK)), None)
     if closed is not None:

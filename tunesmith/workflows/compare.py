@@ -46,36 +46,62 @@ def compare_base_and_tuned(
     gc.collect()
     _ask_tuned(recipe, run, asker, stop)
     asker.ask_baselines()
-    return summarize(run.eval_dir, systems=asker.systems, tasks=samples, seed=recipe.data.seed)
+    metric = recipe.evaluate.metric
+    summary = summarize(run.eval_dir, systems=asker.systems, tasks=samples, seed=recipe.data.seed, metric=metric)
+    tell_other_metric(metric, summary, console)
+    return summary
+
+
+def tell_other_metric(wanted: str | None, summary: Mapping[str, Any], console: Progress) -> None:
+    """Warn where the headline is not of the metric asked for: accuracy and macro-F1 need a task with labels."""
+    if wanted not in (None, summary["primary_metric"]):
+        console.warn(f"No task has {wanted}, so the headline is {summary['primary_metric']}.")
 
 
 def load_samples(
     section: EvaluateSection, test: Sequence[Record], *, seed: int, console: Progress = SilentProgress()
 ) -> dict[str, list[Sample]]:
     """The run's own test split and the files of ``evaluate.tasks``, by task; a file's tasks carry its name."""
-    records = [*test, *task_records(section.tasks, console)]
-    return samples_from_records(records, max_samples=section.max_samples, seed=seed)
+    own = samples_from_records(test, max_samples=section.max_samples, seed=seed)
+    of_files = file_samples(section.tasks, console, max_samples=section.max_samples, seed=seed)
+    twice = sorted(own.keys() & of_files.keys())
+    if twice:
+        where = of_files[twice[0]][0].source.rpartition(":")[0]
+        raise UsageError(f"{where}: the run's own test split has a task called {twice[0]} too. Rename the file.")
+    return {**own, **of_files}
 
 
-def task_records(
-    paths: Sequence[Pathlike], console: Progress, columns: Mapping[str, str] | None = None
-) -> list[Record]:
-    """The records of files to be tested on; ``columns`` says what theirs are where they are not recognized.
+def file_samples(
+    paths: Sequence[Pathlike],
+    console: Progress,
+    *,
+    columns: Mapping[str, str] | None = None,
+    max_samples: int | None = None,
+    seed: int = 0,
+) -> dict[str, list[Sample]]:
+    """The questions of test files, each file a group: its tasks are called STEM/TASK, or STEM where it names none.
 
-    Raises `UsageError` for a file, or a task, that is named twice.
+    ``columns`` says what the columns are where they are not recognized.
+
+    Raises:
+        UsageError: a file, or a task, is named twice.
     """
     seen: dict[str, Path] = {}
     for path in map(Path, paths):
-        other = seen.setdefault(_task_name(path), path)
+        other = seen.setdefault(_group_name(path), path)
         if other is not path and other.resolve() == path.resolve():
             raise UsageError(f"{path}: named twice among the tasks, so its samples would count double. Name it once.")
         if other is not path:
             raise UsageError(f"{path}: gives a task the same name as {other} does. Rename one of the files.")
-    return [record for path in paths for record in _records_of(str(path), console, columns)]
+    samples: dict[str, list[Sample]] = {}
+    for path in map(str, paths):
+        records = _records_of(path, console, columns)
+        samples |= samples_from_records(records, group=_group_name(Path(path)), max_samples=max_samples, seed=seed)
+    return samples
 
 
 def _records_of(path: str, console: Progress, columns: Mapping[str, str] | None) -> list[Record]:
-    """The records of one file, their tasks named after it; what cannot be asked is told."""
+    """The records of one file; what cannot be asked is told."""
     found, drops, report = read_records(path, require_answer=True, columns=columns)
     if drops:
         reasons = ", ".join(
@@ -83,11 +109,10 @@ def _records_of(path: str, console: Progress, columns: Mapping[str, str] | None)
         )
         counts = f"{report.rows_in:,} rows in = {report.kept:,} kept + {report.dropped.total():,} dropped"
         console.warn(f"{path}: {counts} ({reasons}), the first at {drops[0].source}")
-    stem = _task_name(Path(path))
-    return [replace(record, task=f"{stem}/{record.task}" if record.task else stem) for record in found]
+    return found
 
 
-def _task_name(path: Path) -> str:
+def _group_name(path: Path) -> str:
     return path.name.split(".")[0]
 
 
@@ -132,7 +157,7 @@ class Asker:
             self.systems.append(name)
 
     def _shots(self, sample: Sample, num_shots: int) -> tuple[Record, ...]:
-        record = Record(sample.id, sample.prompt, task=sample.task, source=sample.source)
+        record = Record(sample.id, sample.prompt, task=sample.family, source=sample.source)
         return choose_shots(record, self.pool, num_shots, seed=self.seed) if num_shots else ()
 
     def _bar(self, text: str):

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from tunesmith.curation.pipeline import read_split
-from tunesmith.errors import UsageError
-from tunesmith.evaluation.runner import Sample, answer_samples, samples_from_records, score_predictions
+from tunesmith.errors import UsageError, did_you_mean
+from tunesmith.evaluation.metrics import METRICS
+from tunesmith.evaluation.runner import Sample, answer_samples, score_predictions
 from tunesmith.evaluation.summary import summarize, verdict_sentence
 from tunesmith.files import refuse_overwriting
 from tunesmith.lm import Sampling
@@ -18,7 +19,7 @@ from tunesmith.progress import Progress, SilentProgress
 from tunesmith.recipe import EvaluateSection, ModelSection
 from tunesmith.records import Record
 from tunesmith.run import Run
-from tunesmith.workflows.compare import Asker, task_records
+from tunesmith.workflows.compare import Asker, file_samples, tell_other_metric
 from tunesmith.workflows.opening import model_sha256, open_model
 
 
@@ -30,6 +31,7 @@ def evaluate_model(
     predictions: Path | None = None,
     max_samples: int | None = None,
     num_shots: int = 0,
+    metric: str | None = None,
     columns: Mapping[str, str] | None = None,
     console: Progress = SilentProgress(),
 ) -> dict[str, Any]:
@@ -37,12 +39,15 @@ def evaluate_model(
 
     Writes ``eval/SYSTEM/TASK.jsonl`` and ``eval/summary.json`` below ``output_dir`` and returns the summary, with the
     result in words as ``verdict``. ``columns`` names columns that are not recognized, as in a recipe. Worked examples come
-    from the training records of the run.
+    from the training records of the run. ``metric`` is the one of the headline; by default it follows from the answers.
     """
+    if metric is not None and metric not in METRICS:
+        near = did_you_mean(metric, METRICS) or f" There are: {', '.join(METRICS)}."
+        raise UsageError(f"--metric {metric}: no such metric.{near}")
     refuse_overwriting([*tasks, *([predictions] if predictions else [])], output_dir / "eval" / "summary.json")
     # Given answers are one per sample: a choice among the samples would leave some of them without a question.
     most = max_samples if predictions is None else None
-    samples = samples_from_records(task_records(tasks, console, columns), max_samples=most)
+    samples = file_samples(tasks, console, columns=columns, max_samples=most)
     eval_dir = output_dir / "eval"
     if predictions is not None:
         score_predictions(predictions, samples, eval_dir)
@@ -50,7 +55,8 @@ def evaluate_model(
     else:
         assert target is not None
         system = _ask(target, samples, eval_dir, max_samples, num_shots, console)
-    summary = summarize(eval_dir, systems=[system], tasks=samples)
+    summary = summarize(eval_dir, systems=[system], tasks=samples, metric=metric)
+    tell_other_metric(metric, summary, console)
     return {**summary, "verdict": verdict_sentence(summary)}
 
 
