@@ -327,6 +327,29 @@ def refrain(w: Words) -> str:
     return "\n".join(w.pick([[line, other, line], [line, line, other, other], [other, line, other, line]]))
 
 
+def roll_call(w: Words) -> str:
+    """A few names or phrases, read out again and again in another order."""
+    entry = w.pick(
+        [
+            lambda: f"{w.name()} {w.made_up().capitalize()}",
+            lambda: f"{w.name()} of {w.place()}",
+            lambda: " ".join(w.word() for _ in range(w.rng.randint(2, 4))),
+            lambda: f"{w.name()} {w.pick(VERBS)} the {w.word()} {w.made_up()}",
+        ]
+    )
+    entries = [entry() for _ in range(w.rng.randint(2, 6))]
+    between, after = w.pick([("\n", "\n\n"), (", ", ".\n"), ("; ", ".\n"), (". ", ".\n")])
+    orders = (w.rng.sample(entries, len(entries)) for _ in range(w.rng.randint(2, 5)))
+    return after.join(between.join(order) for order in orders)
+
+
+def echo(w: Words) -> str:
+    """Words in no order at all, said again to the letter, at once or after something else."""
+    words = " ".join(w.word() for _ in range(w.rng.randint(3, 14)))
+    between = w.pick(["\n", " - ", f"\n{w.sentence()}\n", f" {w.sentence()} "])
+    return between.join([words] * w.rng.randint(2, 4))
+
+
 def change(w: Words) -> str:
     """A sentence before and after one word is changed."""
     first, second = w.pick(COLORS + SIZES), w.pick(COLORS + SIZES)
@@ -427,12 +450,19 @@ KINDS: tuple[Callable[[Words], str], ...] = (
     *(story, capitals, ledger, sums, refrain, tongue, change, order, digest, bullets),
     *(alphabet, opinion, code, ends, counting, story, capitals, ledger, refrain, change),
 )
+COPYING: tuple[Callable[[Words], str], ...] = (roll_call, roll_call, echo)
 
 
-def documents(seed: int, common: Sequence[str], names: Sequence[str]) -> Iterator[str]:
+def documents(
+    seed: int,
+    common: Sequence[str],
+    names: Sequence[str],
+    every: Sequence[Callable[[Words], str]] = KINDS,
+) -> Iterator[str]:
     """Texts without end, each a few paragraphs of one kind or of several, with everyday words and names to draw from."""
     rng = random.Random(seed)
     words = Words(rng, common, names)
     while True:
-        kinds = [rng.choice(KINDS)] * rng.randint(2, 4) if rng.random() < 0.6 else rng.sample(KINDS, rng.randint(2, 4))
+        num = rng.randint(2, 4)
+        kinds = [rng.choice(every)] * num if rng.random() < 0.6 else rng.choices(every, k=num)
         yield "\n\n".join(kind(words) for kind in kinds)

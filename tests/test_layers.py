@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[1] / "tunesmith"
 LAYERS = (
     {"errors", "records", "lm", "files", "stats", "progress", "builtin"},
-    {"recipe", "aliases", "validation", "yaml_text", "run", "registry"},
+    {"recipe", "aliases", "validation", "yaml_text", "run", "registry", "privacy"},
     {"curation", "rendering"},
     {"model"},
     {"training", "evaluation"},

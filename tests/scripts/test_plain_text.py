@@ -73,7 +73,20 @@ def test_alphabetical_lists_are_sorted():
         assert ordered == sorted(ordered), text
 
 
-@pytest.mark.parametrize("kind", sorted({kind.__name__ for kind in plain_text.KINDS}))
+def test_a_roll_call_reads_the_same_entries_each_time():
+    for text in made(plain_text.roll_call):
+        calls = re.split(r"\n\n|\.\n", text)
+        entries = [sorted(re.split(r"\n|, |; |\. ", call)) for call in calls]
+        assert len(calls) >= 2 and all(other == entries[0] for other in entries), text
+
+
+def test_an_echo_says_the_same_words_again():
+    for text in made(plain_text.echo):
+        words = text.split()
+        assert any(words[:3] == words[k : k + 3] for k in range(3, len(words) - 2)), text
+
+
+@pytest.mark.parametrize("kind", sorted({kind.__name__ for kind in plain_text.KINDS + plain_text.COPYING}))
 def test_nothing_asks_for_anything(kind):
     """A base model must not have seen instructions: no imperative opens a text, no role marker stands in it."""
     for text in made(getattr(plain_text, kind)):

@@ -35,8 +35,10 @@ def corpus(tmp_path):
 def short(monkeypatch):
     """Four steps on few texts instead of thousands."""
     monkeypatch.setattr(pretrain_tiny, "NUM_MADE_UP", 40)
+    monkeypatch.setattr(pretrain_tiny, "NUM_COPYING", 20)
     for name, setup in pretrain_tiny.SETUPS.items():
         monkeypatch.setitem(pretrain_tiny.SETUPS, name, replace(setup, max_steps=4, window=48, rows_per_step=4))
+    monkeypatch.setitem(pretrain_tiny.FIRST_STAGE, "max_steps", 2)
 
 
 def test_every_digit_is_a_token_and_text_comes_back_to_the_letter():
@@ -124,11 +126,12 @@ def test_a_run_ends_in_a_folder_that_plain_transformers_loads(name, auto, corpus
 def test_a_finished_run_is_only_written_again(corpus, short, tmp_path):
     arguments = ["gpt", "--corpus", str(corpus), "--output", str(tmp_path / "out"), "--num-threads", "1"]
     pretrain_tiny.main(arguments)
-    log, weights = tmp_path / "out" / "metrics.jsonl", tmp_path / "out" / "model" / "model.safetensors"
-    before = log.read_text(), weights.read_bytes()
+    logs = [tmp_path / "out" / f"metrics-{stage}.jsonl" for stage in ("copying", "all")]
+    weights = tmp_path / "out" / "model" / "model.safetensors"
+    before = [log.read_text() for log in logs], weights.read_bytes()
     weights.unlink()
     pretrain_tiny.main(arguments)
-    assert (log.read_text(), weights.read_bytes()) == before
+    assert ([log.read_text() for log in logs], weights.read_bytes()) == before
 
 
 def test_a_folder_without_the_texts_is_told_in_one_line(tmp_path, capsys):
