@@ -540,7 +540,7 @@ def test_how_a_step_is_cut_makes_no_difference_to_the_gradient(model_folder):
 def test_training_on_a_cpu_cuts_long_steps_by_length(model_folders, tmp_path):
     sizes = []
     loaded = load(model_folders["llama"])
-    rows = rows_of(loaded, random_examples("causal", (60,) * 4 + (10,) * 4))
+    rows = rows_of(loaded, random_examples("causal", (100,) * 4 + (10,) * 4))
     counted = Rows(rows.lengths, lambda chosen: sizes.append(len(chosen)) or rows.collate(chosen))
     train(
         forward_of(loaded), Sft(), counted, rows_of(loaded, []), section(max_steps=1, per_device_train_batch_size=8),
