@@ -317,7 +317,7 @@ SAMPLE = {
     "adapter.r": 4, "adapter.lora_alpha": 5.0, "adapter.lora_dropout": 0.5, "adapter.target_modules": "q_proj",
     "train.objective": "sft", "train.num_train_epochs": 3.0, "train.max_steps": 9,
     "train.per_device_train_batch_size": 3, "train.gradient_accumulation_steps": 3, "train.max_length": 99,
-    "train.learning_rate": 0.1, "train.lr_scheduler_type": "linear", "train.max_grad_norm": 2.0, "train.seed": 9,
+    "train.learning_rate": 0.1, "train.optimizer": "muon", "train.lr_scheduler_type": "linear", "train.max_grad_norm": 2.0, "train.seed": 9,
     "evaluate.batch_size": 3, "output_dir": "out",
 }  # fmt: skip
 

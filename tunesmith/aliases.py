@@ -65,6 +65,7 @@ ALIASES: dict[str, str] = {
     "max_seq_len": "train.max_length",
     "max_seq_length": "train.max_length",
     "sequence_len": "train.max_length",
+    "optim": "train.optimizer",
     "lr": "train.learning_rate",
     "lr_scheduler": "train.lr_scheduler_type",
     "gradient_clip": "train.max_grad_norm",

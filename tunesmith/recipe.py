@@ -145,12 +145,17 @@ class TrainSection(Section):
     max_length: int = Field(1024, ge=8, description="Longest record, in tokens.")
     over_length: Literal["drop", "truncate", "raise"] = Field("drop", description="What happens to a longer one.")
     packing: bool = Field(False, description="Let short records share a row, each seeing only itself.")
+    optimizer: Literal["adamw", "muon"] = Field(
+        "adamw",
+        description="adamw, or muon: for full tuning, often in fewer steps. It moves matrices between hidden states,"
+        " and adamw the rest, at the same learning rate.",
+    )
     learning_rate: float | None = Field(
         None, gt=0, description="Peak learning rate; by default 2e-4 for lora and 2e-5 for full."
     )
     lr_scheduler_type: Literal["cosine", "linear", "constant"] = Field("cosine", description="Shape after the warm-up.")
     warmup_ratio: float = Field(0.03, ge=0, lt=1, description="Share of the steps in which the rate rises from 0.")
-    weight_decay: float = Field(0.0, ge=0, description="AdamW's decoupled decay, on weight matrices only.")
+    weight_decay: float = Field(0.0, ge=0, description="Decoupled decay, on weight matrices only.")
     max_grad_norm: float = Field(1.0, ge=0, description="Clip the gradient to this norm; 0 leaves it as it is.")
     precision: Literal["fp32", "bf16"] = Field("fp32", description="fp32, or a bf16 compute copy with fp32 masters.")
     logging_steps: int = Field(10, ge=1, description="Write a line to metrics.jsonl every so many steps.")

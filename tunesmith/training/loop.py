@@ -26,7 +26,7 @@ from tunesmith.training.checkpoint import (
     save_checkpoint,
 )
 from tunesmith.training.objectives import Objective
-from tunesmith.training.optim import build_optimizer, load_optimizer_tensors, optimizer_tensors
+from tunesmith.training.optim import Optimizers, build_optimizer, load_optimizer_tensors, optimizer_tensors
 from tunesmith.training.order import CPU_TOKENS_PER_PASS, Order, by_length
 from tunesmith.training.precision import Weights
 from tunesmith.training.schedule import learning_rate_factor
@@ -139,7 +139,12 @@ def train(
     save_every = section.save_steps or order.steps_per_epoch
     validate_every = section.eval_steps or order.steps_per_epoch
     weights = Weights(forward.model, section.precision)
-    optimizer = build_optimizer(weights.masters, learning_rate=section.learning_rate, weight_decay=section.weight_decay)
+    optimizer = build_optimizer(
+        weights,
+        name=section.optimizer,
+        learning_rate=section.learning_rate,
+        weight_decay=section.weight_decay,
+    )
     base_rates = [group["lr"] for group in optimizer.param_groups]
     state = _resume(place, weights, optimizer, fingerprint, progress) if resume else TrainState()
     validation_batches = _validation_batches(validation_rows, section.per_device_train_batch_size)
@@ -165,7 +170,7 @@ def train(
                 state.num_bad_in_a_row = 0
             else:
                 _count_bad_step(state, batches, progress)
-            optimizer.zero_grad(set_to_none=True)
+            optimizer.zero_grad()
 
             state.step += 1
             _add_to_window(state, step_loss, batches, time.perf_counter() - started)
@@ -244,9 +249,7 @@ def _add_to_window(state: TrainState, step_loss: float, batches: Sequence[Batch]
     state.num_tokens += num_tokens
 
 
-def _close_window(
-    state: TrainState, order: Order, optimizer: torch.optim.Optimizer, grad_norm: float
-) -> dict[str, Any]:
+def _close_window(state: TrainState, order: Order, optimizer: Optimizers, grad_norm: float) -> dict[str, Any]:
     """The line for metrics.jsonl: means since the last one, each token counting the same."""
     window, state.window = state.window, dict.fromkeys(state.window, 0.0)
     loss = window["loss"] / window["supervised"] if window["supervised"] else None
@@ -284,7 +287,9 @@ def _measure(forward, objective, batches, state: TrainState, place: Place) -> bo
     return gained
 
 
-def _save(place: Place, weights: Weights, optimizer, state: TrainState, fingerprint, *, keep_best: bool) -> None:
+def _save(
+    place: Place, weights: Weights, optimizer: Optimizers, state: TrainState, fingerprint, *, keep_best: bool
+) -> None:
     checkpoint = Checkpoint(
         state.step,
         weights.masters,
@@ -295,7 +300,9 @@ def _save(place: Place, weights: Weights, optimizer, state: TrainState, fingerpr
     save_checkpoint(place.checkpoints, checkpoint, also_keep=state.best_step if keep_best else None)
 
 
-def _resume(place: Place, weights: Weights, optimizer, fingerprint: dict[str, Any], progress: Progress) -> TrainState:
+def _resume(
+    place: Place, weights: Weights, optimizer: Optimizers, fingerprint: dict[str, Any], progress: Progress
+) -> TrainState:
     """The state of the newest whole checkpoint, put into weights, optimizer and generators; a fresh one where there is none."""
     checkpoint = newest_checkpoint(place.checkpoints, on_damage=progress.warn)
     if checkpoint is None:

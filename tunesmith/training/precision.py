@@ -19,7 +19,7 @@ class Weights:
     """
 
     def __init__(self, model: nn.Module, precision: PrecisionName):
-        self.precision = precision
+        self.model, self.precision = model, precision
         self.computed = {name: p for name, p in model.named_parameters() if p.requires_grad}
         if precision == "fp32":
             self.masters: dict[str, torch.Tensor] = dict(self.computed)

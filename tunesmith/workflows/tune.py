@@ -94,7 +94,10 @@ def try_one_step(opened: LocalModel, examples: Examples, recipe: Recipe, console
     with explained_memory():
         weights = Weights(forward.model, recipe.train.precision)
         optimizer = build_optimizer(
-            weights.masters, learning_rate=recipe.train.learning_rate, weight_decay=recipe.train.weight_decay
+            weights,
+            name=recipe.train.optimizer,
+            learning_rate=recipe.train.learning_rate,
+            weight_decay=recipe.train.weight_decay,
         )
         forward.train()
         device = next(forward.parameters()).device
