@@ -385,7 +385,7 @@ the quickstart and the tests run without a network; it knows nothing worth askin
 | Vocabulary | {vocabulary:,} (byte-level BPE, every digit its own token) |
 | Longest text it was trained on | {window} tokens |
 | Pretraining | {first_steps:,} steps on repetitions alone, then {max_steps:,} on everything, {tokens_per_step:,} tokens each; \
-learning rate {learning_rate:g}, cosine |
+{optimizer}, learning rate {learning_rate:g}, cosine |
 | Text | {books:,} tokens of books and stories, {made_up:,} made up |
 | Held-out loss | {held_out_loss:.3f} nats per target over {num_held_out_targets:,} targets{bits} |
 
@@ -436,6 +436,7 @@ def model_card(name: str, found: dict[str, Any], corpus: Path) -> str:
         first_steps=FIRST_STAGE["max_steps"],
         max_steps=setup.max_steps,
         tokens_per_step=setup.window * setup.rows_per_step,
+        optimizer=setup.optimizer,
         learning_rate=setup.learning_rate,
         books=found["num_tokens"]["books"],
         made_up=found["num_tokens"]["made up"],
