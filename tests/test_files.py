@@ -337,9 +337,27 @@ def test_a_gz_file_that_is_not_gzip_is_refused(tmp_path, content):
 
 @pytest.mark.parametrize("name", ["x.jsonl.gz", "x.json.gz", "x.csv.gz", "x.parquet.gz"])
 def test_a_gzip_bomb_is_stopped(tmp_path, monkeypatch, name):
-    monkeypatch.setattr(files, "GZIP_GUARD_BYTES", 8 * 2**20)
+    monkeypatch.setattr(files, "GUARD_BYTES", 8 * 2**20)
     path = put(tmp_path, name, gzip.compress(b" " * (64 * 2**20)))
     with pytest.raises(DataError, match="unpacks to more than 200 times its size"):
+        list(read_rows(path))
+
+
+def test_a_parquet_bomb_is_stopped_before_it_is_unpacked_and_a_repetitive_column_is_none(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "GUARD_BYTES", 8 * 2**20)
+    bomb, repetitive = tmp_path / "bomb.parquet", tmp_path / "repetitive.parquet"
+    pyarrow.parquet.write_table(pyarrow.table({"text": ["x" * (16 * 2**20)]}), bomb, compression="zstd")
+    pyarrow.parquet.write_table(pyarrow.table({"text": ["x" * 10_000] * 2_000}), repetitive, compression="zstd")
+    with pytest.raises(DataError, match=r"bomb\.parquet: unpacks to more than 200 times its size"):
+        list(read_rows(bomb))
+    assert len(list(read_rows(repetitive))) == 2_000
+
+
+def test_a_parquet_file_whose_column_names_are_damaged_is_refused(tmp_path):
+    path = tmp_path / "x.parquet"
+    pyarrow.parquet.write_table(pyarrow.table({"instruction": ["a"], "output": ["b"]}), path)
+    path.write_bytes(path.read_bytes().replace(b"instruction", b"instr\xabction"))
+    with pytest.raises(DataError, match=r"x\.parquet: not a readable Parquet file"):
         list(read_rows(path))
 
 
@@ -579,3 +597,11 @@ def test_no_garbage_ever_ends_in_anything_but_rows_and_our_own_errors(tmp_path, 
             assert isinstance(row, (Row, RowError)) and row.source.startswith(f"{path}:")
             if isinstance(row, Row):
                 json.dumps(row.value, ensure_ascii=False, allow_nan=False).encode()
+
+
+@pytest.mark.parametrize(("content", "count"), [(b"", 0), (b"a", 1), (b"a\n", 1), (b"a\nb", 2), (b"\n\n", 2)])
+def test_lines_are_counted_with_or_without_a_last_line_feed(tmp_path, content, count):
+    (tmp_path / "x").write_bytes(content)
+    assert files.count_lines(tmp_path / "x") == count
+    with pytest.raises(DataError, match="no such file"):
+        files.count_lines(tmp_path / "y")

@@ -68,6 +68,10 @@ class RowError(DataError):
         self.reason, self.detail, self.source = reason, detail, source
         super().__init__(f"{source}: {detail}" if source else detail)
 
+    def __reduce__(self) -> tuple[type[RowError], tuple[str, str, str]]:
+        """Travels between processes whole: exceptions are otherwise rebuilt from their message alone."""
+        return type(self), (self.reason, self.detail, self.source)
+
 
 class ModelError(TunesmithError):
     """A model, tokenizer, chat template or adapter cannot be used."""

@@ -26,7 +26,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import pyarrow
 import pyarrow.parquet
@@ -37,8 +37,8 @@ SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
 MAX_LINE_BYTES = 64 * 2**20
 MAX_DOCUMENT_BYTES = 256 * 2**20
 MAX_DEPTH = 100
-# Deflate cannot shrink below 1/1032; real text stays below 1/50. Small files may be as repetitive as they like.
-MAX_GZIP_RATIO, GZIP_GUARD_BYTES = 200, 256 * 2**20
+# Deflate shrinks to 1/1032 at most; real text stays above 1/50. Small files may be as repetitive as they like.
+MAX_RATIO, GUARD_BYTES = 200, 256 * 2**20
 CHUNK_BYTES = 2**20
 WRAPPERS = ("data", "rows", "records", "examples", "items", "samples", "train")
 
@@ -76,6 +76,40 @@ def read_rows(path: Pathlike) -> Iterator[Row | RowError]:
     reader = READERS[_suffix(path)]
     with _explained_reading(path), _open_binary(path) as stream:
         yield from reader(path, stream)
+
+
+class RawLine(NamedTuple):
+    """A line of a JSON-lines file, to be parsed later or by another process (see `parse_raw`)."""
+
+    path: str
+    number: int
+    text: bytes
+
+
+def read_raw_rows(path: Pathlike) -> Iterator[RawLine | Row | RowError]:
+    """What `read_rows` yields, with the lines of a JSON-lines file not parsed yet. Raises `DataError` as it does."""
+    path = Path(path)
+    if READERS[_suffix(path)] is not _read_jsonl:
+        yield from read_rows(path)
+        return
+    with _explained_reading(path), _open_binary(path) as stream:
+        for number, line in _lines(stream):
+            if line.strip():
+                yield RawLine(str(path), number, line)
+
+
+def count_lines(path: Pathlike) -> int:
+    """How many lines a file has, the last one with or without its end. Raises `DataError` where it cannot be read."""
+    count, block = 0, b"\n"
+    with _explained_reading(Path(path)), _open_regular(Path(path)) as stream:
+        while more := stream.read(CHUNK_BYTES):
+            count, block = count + more.count(b"\n"), more
+    return count + (not block.endswith(b"\n"))
+
+
+def parse_raw(raw: RawLine | Row | RowError) -> Row | RowError:
+    """The row of a raw line; what is parsed already stays as it is."""
+    return _row_of_line(Path(raw.path), raw.number, raw.text) if isinstance(raw, RawLine) else raw
 
 
 def checked_row(value: Any, path: str, line: int) -> Row | RowError:
@@ -121,9 +155,20 @@ def write_jsonl(path: Pathlike, rows: Iterable[Mapping[str, Any]]) -> int:
     count = 0
     with _atomic(Path(path)) as stream:
         for row in rows:
-            stream.write(_json_bytes(row) + b"\n")
+            stream.write(json_line(row))
             count += 1
     return count
+
+
+def json_line(row: Mapping[str, Any]) -> bytes:
+    """A row as it stands in a JSON-lines file of ours, line feed included."""
+    return _json_bytes(row) + b"\n"
+
+
+def write_lines(path: Pathlike, lines: Iterable[bytes]) -> None:
+    """Write lines that are made already, as they are. Whole or not at all."""
+    with _atomic(Path(path)) as stream:
+        stream.writelines(lines)
 
 
 def write_json(path: Pathlike, value: Any) -> None:
@@ -140,7 +185,7 @@ def write_text(path: Pathlike, text: str) -> None:
 
 def file_sha256(path: Pathlike) -> str:
     """SHA-256 of a file's bytes, in hex."""
-    with _explained_reading(Path(path)), open(path, "rb") as stream:
+    with _explained_reading(Path(path)), _open_regular(Path(path)) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
@@ -200,17 +245,23 @@ def _explained_reading(path: Path) -> Iterator[None]:
         raise DataError(f"{path}: the compressed file ends too early. Download or compress it again.") from None
     except (gzip.BadGzipFile, zlib.error) as error:
         raise DataError(f"{path}: damaged or not gzip ({error}). Download or compress it again.") from None
-    except pyarrow.ArrowException as error:
+    except (pyarrow.ArrowException, UnicodeDecodeError) as error:  # texts are decoded so that they cannot fail
         raise DataError(f"{path}: not a readable Parquet file ({_first_line(error)}). Write it again.") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or _first_line(error)}).") from None
 
 
+def _open_regular(path: Path) -> BinaryIO:
+    """The file, opened. Raises `DataError` for a device, which may never end, and a pipe, which may never open."""
+    mode = os.stat(path).st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise DataError(f"{path}: is not a regular file. Copy its content into one first.")
+    return open(path, "rb")
+
+
 @contextmanager
 def _open_binary(path: Path) -> Iterator[BinaryIO]:
-    with open(path, "rb") as raw:
-        if not stat.S_ISREG(os.fstat(raw.fileno()).st_mode):
-            raise DataError(f"{path}: is not a regular file. Copy its content into one first.")
+    with _open_regular(path) as raw:
         if path.name.lower().endswith(".gz"):
             with gzip.GzipFile(fileobj=raw) as unzipped:
                 yield _Guarded(path, unzipped, os.fstat(raw.fileno()).st_size)
@@ -223,7 +274,7 @@ class _Guarded(io.RawIOBase):
 
     def __init__(self, path: Path, stream: gzip.GzipFile, compressed_bytes: int):
         self._path, self._stream, self._num_bytes = path, stream, 0
-        self._limit = max(GZIP_GUARD_BYTES, MAX_GZIP_RATIO * compressed_bytes)
+        self._limit = max(GUARD_BYTES, MAX_RATIO * compressed_bytes)
 
     def readable(self) -> bool:
         return True
@@ -232,11 +283,15 @@ class _Guarded(io.RawIOBase):
         chunk = self._stream.read(size if size >= 0 else CHUNK_BYTES)
         self._num_bytes += len(chunk)
         if self._num_bytes > self._limit:
-            raise DataError(
-                f"{self._path}: unpacks to more than {MAX_GZIP_RATIO} times its size, which no text does."
-                " If it is what you want, unpack it yourself."
-            )
+            raise _bomb_error(self._path)
         return chunk
+
+
+def _bomb_error(path: Path) -> DataError:
+    return DataError(
+        f"{path}: unpacks to more than {MAX_RATIO} times its size, which no text does."
+        " If it is what you want, store it without compression."
+    )
 
 
 def _first_line(error: Exception) -> str:
@@ -548,7 +603,9 @@ def _header(path: Path, cells: Iterator[list[str]]) -> list[str]:
         raise DataError(f"{path}:1: the header is not valid CSV ({error}). Fix the first line.") from None
     twice = next((name for name in header if header.count(name) > 1), None)
     if twice is not None:
-        raise DataError(f"{path}:1: the column `{twice}` appears twice in the header. Rename one.")
+        raise DataError(
+            f"{path}:1: the column `{' '.join(twice.split())[:60]}` appears twice in the header. Rename one."
+        )
     if any(_has_surrogate(name) or "\0" in name for name in header):
         raise DataError(f"{path}:1: the header is not valid UTF-8 text. Save the file as UTF-8.")
     return header
@@ -583,11 +640,23 @@ def _read_parquet(path: Path, stream: BinaryIO) -> Iterator[Row | RowError]:
 
 
 def _parquet_rows(path: Path, stream: BinaryIO) -> Iterator[Row | RowError]:
-    number = 0
-    for batch in pyarrow.parquet.ParquetFile(stream).iter_batches(batch_size=256):
+    number, file = 0, pyarrow.parquet.ParquetFile(stream)
+    if _is_bomb(file.metadata):
+        raise _bomb_error(path)
+    for batch in file.iter_batches(batch_size=256):
         for index in range(batch.num_rows):
             number += 1
             yield _parquet_row(path, number, batch, index)
+
+
+def _is_bomb(metadata: pyarrow.parquet.FileMetaData) -> bool:
+    """Whether one column of one row group is a decompression bomb."""
+    groups = (metadata.row_group(number) for number in range(metadata.num_row_groups))
+    columns = (group.column(number) for group in groups for number in range(group.num_columns))
+    return any(
+        column.total_uncompressed_size > max(GUARD_BYTES, MAX_RATIO * column.total_compressed_size)
+        for column in columns
+    )
 
 
 def _parquet_row(path: Path, number: int, batch: pyarrow.RecordBatch, index: int) -> Row | RowError:

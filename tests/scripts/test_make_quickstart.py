@@ -21,7 +21,8 @@ from quickstart_inputs import TRAINED, UNTRAINED, read_lexicon, read_phrasings
 
 from tunesmith.curation.dedup import prompt_key
 from tunesmith.curation.formats import record_from_row
-from tunesmith.curation.pipeline import Prepared, prepare
+from tunesmith.curation.pipeline import prepare
+from tunesmith.curation.prepared import Prepared
 from tunesmith.errors import DataError
 from tunesmith.evaluation.baselines import nearest_example
 from tunesmith.evaluation.runner import samples_from_records
