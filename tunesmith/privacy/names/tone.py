@@ -1,0 +1,187 @@
+"""Whether a passage speaks privately or like an encyclopedia: the same name is personal data in one and not in the other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from enum import IntEnum
+from functools import cached_property
+
+from tunesmith.privacy.names.tokens import Left, right_of
+from tunesmith.privacy.names.words import (
+    ENCYCLOPEDIC_TONE,
+    EVERYDAY,
+    FAMED,
+    FAMING,
+    FAMOUS,
+    FIRST_PERSON,
+    LANGUAGES,
+    LEARNED_THINGS,
+    LEARNED_TONE,
+    SPEAKING,
+    WORLD_TONE,
+)
+
+# Above zero for a private word, below for a learned one; years weigh at most three times two.
+_WEIGHTS = (
+    dict.fromkeys((name for name in LEARNED_THINGS | FAMOUS if " " not in name), -3)
+    | dict.fromkeys(LEARNED_TONE, -1)
+    | dict.fromkeys(ENCYCLOPEDIC_TONE, -2)
+    | dict.fromkeys(WORLD_TONE, -3)
+    | dict.fromkeys(EVERYDAY, 1)
+    | dict.fromkeys(FIRST_PERSON, 2)
+)
+_TELLING = frozenset(_WEIGHTS) | {str(year) for year in range(1000, 2030)}
+_QUIZ = re.compile(
+    r"\s*+(?:(?:who|what|which|when|where|why|how(?: many| much| old| long)?+) (?:is|was|are|were|did|does|do|has|had|year|country"
+    r"|countries|city|state|team|band|album|movie|film|of|the|in|people|[a-z]+ed|wrote|won|sang|plays?)|name|list|in (?:what|which)"
+    r"|tell me|give me|identify|classify|summarize|extract|from the|based on|according to (?:the|this)|given (?:a|the|this)|describe|explain"
+    r"|categorize|which|why|write|provide|create|generate|suggest|recommend|rewrite|translate|compare|split|sort|separate)\b(?!:)"
+    r"|[^.?!\n]{0,200}?, (?:who|what|which|when|where|why|how)\b[^.?!\n]{0,200}\?",
+    re.IGNORECASE,
+)
+_QUESTION = re.compile(
+    r"[^.!?\n]{0,300}\?|\s*(?:(?:to|for|in|of|by|from|with) )?(?:who|whom|whose|what|which|when|where|why|how)\b[^.!\n]{0,300}$",
+    re.IGNORECASE,
+)
+_ANSWERED = re.compile(r"[^\n]{0,500}\?\s*\n\s*\S")
+_YES_OR_NO = re.compile(r"\s*+(?:was|were|will|would)\b", re.IGNORECASE)
+_INVENTION = re.compile(
+    r"\s*+(?:please )?(?:write|create|compose|generate|tell|make up|invent|come up with|give)(?: [\w'-]+){0,5}? (?:story|stories|tale|poem|haiku"
+    r"|limerick|song|rap|conversation|dialogue|dialog|script|scene|fable|joke|jokes|essay|plot|characters?|fictional|imaginary)\b",
+    re.IGNORECASE,
+)
+_ADVICE = re.compile(
+    r"\s*+(?:(?:how|where|what|which|when|why)(?: [\w']+){0,3}? (?:can|do|does|should|could|would|must) (?:i|we|you|one|a|the)"
+    r"|how to|(?:can|should|could|do) (?:i|we|you|one))\b",
+    re.IGNORECASE,
+)
+# Every ASCII character has an entry: a missing one costs an exception inside str.translate.
+_PUNCTUATION = {code: code for code in range(128)} | str.maketrans(dict.fromkeys('.,;:!?()[]{}"*_<>/|', " "))
+_DEFINED = re.compile(
+    r" ?\([^)\d]{0,24}[12][0-9]{3}|, (?:born|died|an? |the (?!one))| (?:is|was|were|are) (?:an? |the |one of |born|known|famous|best|considered)"
+)
+_TITLE_BY = re.compile(r"(?:[A-Z][\w'’]*[^\Wd]|[\"'”’*_)])\s{1,2}by\s$")
+_WORK_OF = re.compile(r"['’]s? [\"“]?[A-Z]")
+WINDOW, MARGIN = 1500, 200
+"""Characters judged together, and how many before and behind them are read too."""
+QUIZ = 10
+ADVICE = 5
+"""How much a question for knowledge ("who wrote …") or advice ("how can I …") at the start of a text counts."""
+INVENTION = 16
+"""How much a request for a story counts: its people are nobody."""
+SHORT = 40
+"""Different words up to which a passage that says nothing learned is plain: it may be a message."""
+
+
+class Tone(IntEnum):
+    """How a passage speaks."""
+
+    PRIVATE = 0
+    PLAIN = 1
+    NEUTRAL = 2
+    ENCYCLOPEDIC = 3
+
+
+class Tones:
+    """The tone at each place of a text; each window is judged once, and only when asked for.
+
+    ``setting`` are texts said together with this one, such as the other fields of a record: an answer that is a bare
+    name speaks like its question.
+    """
+
+    def __init__(self, text: str, setting: Sequence[str] = ()):
+        self.text = text
+        self.setting = setting
+        self._known: dict[int, Tone] = {}
+        self._words: dict[int, set[str]] = {}
+
+    def at(self, position: int) -> Tone:
+        """The tone of the window around ``position``."""
+        number = position // WINDOW
+        tone = self._known.get(number)
+        if tone is None:
+            tone = self._known[number] = self._judge(number * WINDOW)
+        return tone
+
+    @staticmethod
+    def end_of_window(position: int) -> int:
+        """Up to where the tone is that of ``position``."""
+        return (position // WINDOW + 1) * WINDOW
+
+    def _judge(self, start: int) -> Tone:
+        """Weighs the different words of a window: a first person and a learned word count twice, a question for
+        knowledge at the start of the text four times."""
+        words = self.words(start)
+        private, learned, years = 3 * ("@" in self.text[start : start + WINDOW]), 0, 0
+        for word in words & _TELLING:
+            weight = _WEIGHTS.get(word)
+            if weight is None:
+                years += 1
+            elif weight > 0:
+                private += weight
+            else:
+                learned -= weight
+        learned += 2 * min(3, years) + self._asked
+        if learned >= 5 and learned > private:
+            return Tone.ENCYCLOPEDIC
+        if private > len(words) / 40 and private >= learned:
+            return Tone.PRIVATE
+        if len(words) <= SHORT and learned < 3:
+            return Tone.PLAIN if words.isdisjoint(SPEAKING) else Tone.PRIVATE
+        return Tone.NEUTRAL
+
+    def words(self, start: int) -> set[str]:
+        """The different words of the window that begins at ``start``, in lower case, and of the setting."""
+        words = self._words.get(start)
+        if words is None:
+            words = set(
+                self.text[max(0, start - MARGIN) : start + WINDOW + MARGIN].lower().translate(_PUNCTUATION).split()
+            )
+            words = self._words[start] = words | self._words_around if self.setting else words
+        return words
+
+    @cached_property
+    def _asked(self) -> int:
+        """How learned the question is that opens the text or its setting."""
+        return max(
+            _weigh_question(text, bool(self.setting) or _ANSWERED.match(text) is not None)
+            for text in (self.text, *self.setting)
+        )
+
+    @cached_property
+    def _words_around(self) -> set[str]:
+        return set().union(*(_words(text[:WINDOW]) for text in self.setting))
+
+
+def _weigh_question(text: str, is_answered: bool) -> int:
+    """How learned a text's opening makes it: a story asked for most of all, then knowledge, then advice.
+
+    A plain question that nothing answers may be one from person to person.
+    """
+    if _INVENTION.match(text):
+        return INVENTION
+    opening = text[:WINDOW]
+    if _QUIZ.match(text) and _words(opening).isdisjoint(FIRST_PERSON):
+        return QUIZ
+    if _ADVICE.match(text):
+        return ADVICE if is_answered else 0
+    if not is_answered or not _QUESTION.match(text) or any(_WEIGHTS.get(word, 0) > 0 for word in _words(opening)):
+        return 0
+    return QUIZ if opening.lstrip()[:1] in "Ww" and not _YES_OR_NO.match(text) else ADVICE
+
+
+def is_famed(text: str, start: int, end: int, left: Left) -> bool:
+    """Whether one reads about this person: who was she, by whom was it written, when did he live."""
+    word = right_of(text, end)[1]
+    if word in FAMED and text[end : end + 7] != " wrote:":
+        return True
+    if left.one in FAMING or left.two in FAMING or left.one in LANGUAGES:
+        return True
+    if left.one == "by" and _TITLE_BY.search(text, max(0, start - 40), start):
+        return True
+    return _DEFINED.match(text, end) is not None or _WORK_OF.match(text, end) is not None
+
+
+def _words(passage: str) -> set[str]:
+    return set(passage.lower().translate(_PUNCTUATION).split())

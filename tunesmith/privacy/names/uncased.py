@@ -1,0 +1,112 @@
+"""Names written without capitals, as people type them: "my name is maria lopez", "hi maria", "call maria lopez"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from tunesmith.privacy.names.tables import Tables
+from tunesmith.privacy.names.tokens import left_of
+from tunesmith.privacy.names.tone import WINDOW, Tone, Tones
+from tunesmith.privacy.names.words import (
+    AMBIGUOUS,
+    FIRST_PERSON_OWN,
+    GREETINGS,
+    KIN,
+    NAMING,
+    PARTICLES,
+    REACHING,
+    REACHING_PAIRS,
+    RESIDENCE,
+    SELF,
+    THINGS,
+    TITLES,
+)
+from tunesmith.privacy.spans import Span
+
+_WORD = re.compile(r"(?<![\w'’@./:=-])[^\W\d_]++(?:['’\-][^\W\d_]++)*+(?![\w@/=])")
+_LETTERS = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]{2,}+)?+")
+MAX_PARTICLES = 2
+
+
+def with_capitals(text: str, tables: Tables) -> str:
+    """A text all in small or all in capital letters, with capitals where the tables know a name, or a stranger follows a
+    first name."""
+    low = text.lower()
+    if len(low) != len(text):
+        return text
+    end_of_first = -1
+
+    def write(match: re.Match[str]) -> str:
+        nonlocal end_of_first
+        word = match[0]
+        is_stranger = match.start() == end_of_first + 1 and len(word) > 3 and word not in tables.common
+        is_name = word in tables.capitalized or is_stranger
+        if word in tables.uncased_first and text[match.end() : match.end() + 1] == " ":
+            end_of_first = match.end()
+        return word.title() if is_name else word
+
+    return _LETTERS.sub(write, low)
+
+
+def find_uncased(text: str, tables: Tables, tones: Tones) -> Iterator[Span]:
+    """Persons in lower case: full names, and first names behind a cue; towns behind "i live in"."""
+    if not any(_has_name(text, start, tables, tones) for start in range(0, len(text), WINDOW)):
+        return
+    matches = [match for match in _WORD.finditer(text) if match[0][0].islower()]
+    taken = 0
+    for at, match in enumerate(matches):
+        if match.start() < taken or _bare(match[0]) not in tables.uncased_first:
+            continue
+        end, is_full = _extend(text, matches, at, tables)
+        score = _score(text, match.start(), is_full, tones)
+        if score:
+            taken = end
+            yield Span(match.start(), end, "PERSON", score, "person_uncased")
+
+
+def _has_name(text: str, start: int, tables: Tables, tones: Tones) -> bool:
+    """Whether a first name stands in lower case near a window of the text; cheap, and may be wrong with a yes."""
+    window = text[start : start + WINDOW]
+    return any(name in window for name in tables.uncased_first & tones.words(start))
+
+
+def _bare(word: str) -> str:
+    return word.removesuffix("'s").removesuffix("’s")
+
+
+def _extend(text: str, matches: list[re.Match[str]], at: int, tables: Tables) -> tuple[int, bool]:
+    """The end of the name that begins with match ``at``, and whether a last name is part of it."""
+    end = matches[at].start() + len(_bare(matches[at][0]))
+    is_full, num_particles = False, 0
+    for match in matches[at + 1 : at + 5]:
+        if text[match.start() - 1] != " " or match.start() - 1 != matches[at].end() or end != matches[at].end():
+            break
+        at += 1
+        word = _bare(match[0])
+        if word in PARTICLES and num_particles < MAX_PARTICLES:
+            num_particles += 1
+            if is_full:
+                break
+            end = match.end()
+            continue
+        is_name = word in tables.last or word in tables.first
+        if not is_name or word in tables.ordinary or word in AMBIGUOUS or word in THINGS or len(word) < 3:
+            break
+        end, is_full = match.start() + len(word), True
+    return (end, True) if is_full else (matches[at - num_particles].end(), False)
+
+
+def _score(text: str, start: int, is_full: bool, tones: Tones) -> float:
+    left = left_of(text, start)
+    named = left.two in NAMING or left.three in NAMING
+    addressed = left.one in GREETINGS or left.one in SELF or left.two in SELF or left.one in TITLES
+    kin = left.one in KIN and left.two.split(" ")[0] in FIRST_PERSON_OWN
+    reached = left.one in REACHING or left.two in REACHING_PAIRS
+    if named or kin or (addressed and left.mark in ("", ",", ".")):
+        return 0.8
+    if left.two in RESIDENCE or left.three in RESIDENCE:
+        return 0.0
+    if is_full:
+        return (0.75, 0.7, 0.6, 0.35)[tones.at(start)]
+    return 0.6 if reached and tones.at(start) is not Tone.ENCYCLOPEDIC else 0.0
