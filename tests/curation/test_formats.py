@@ -176,6 +176,12 @@ REFUSED = [
     ("unknown_format", {"tokens": ["a"], "tags": ["O"]}, "Turn it into instruction and output first"),
     ("unknown_format", {"text": "t", "spans": []}, "Turn it into instruction and output first"),
     ("unknown_format", {}, "the columns (none) fit"),
+    ("unknown_format", {"a\nb": "t"}, "the columns (a b) fit no known convention. Turn it into instruction"),
+    (
+        "unknown_format",
+        {"a" * 99: "t", "goal": "g"},
+        "aaa…, goal) fit no known convention. Say what it is, for example",
+    ),
     ("unknown_format", {"instruction": None, "output": None}, "the columns (none) fit"),
     ("undesirable", {"messages": TURNS, "label": False}, "should not be learned"),
     ("undesirable", {"prompt": "q", "completion": "a", "kto_tag": False}, "should not be learned"),

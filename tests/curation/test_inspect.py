@@ -34,10 +34,23 @@ def test_an_inspection_tells_format_counts_lengths_duplicates_empty_answers_and_
     assert (found["num_exact_duplicates"], found["num_empty_answers"], found["num_without_answer"]) == (1, 1, 1)
     assert found["would_be_dropped"] == {"empty_answer": 1} and found["tasks"] == {"t": 6}
     assert found["roles"] == {"user": 8, "assistant": 7} and found["num_messages"] == 15
-    assert found["lengths"]["answer"]["words"] == {"min": 0, "median": 3, "p95": 3, "max": 3}
+    words = found["lengths"]["answer"]["words"]
+    assert [words[name] for name in ("min", "median", "p95", "max")] == [0, 3, 3, 3]
     assert [row["messages"][0]["content"] for row in found["rows"]] == ["q 0", "q 1"]
     assert [drop["source"].rpartition(":")[2] for drop in found["first_dropped"]] == ["8", "10"]
+    assert found["profile"]["num_records"] == 8 and found["funnel"][0]["num_in"] == 10
+    reasons = [item["reason"] for item in found["profile"]["examples"]]
+    assert reasons == ["broken_json", "unknown_format", "empty_answer"], "of what would be dropped, too"
+    assert "Drop duplicates" in [item["title"] for item in found["advice"]]
     write_json(tmp_path / "found.json", found)
+
+
+def test_of_a_large_file_no_more_than_a_few_rows_are_kept(tmp_path):
+    path = put(tmp_path, [{"instruction": f"What is {k}?", "output": "x" * 200} for k in range(3000)])
+    found = inspect_file(path, limit=2)
+    assert (len(found.rows), found.profile.num_records) == (2, 3000)
+    held = [name for name, value in vars(found).items() if isinstance(value, list) and len(value) > 2]
+    assert held == []
 
 
 def test_a_file_where_no_row_is_known_is_inspected_with_what_to_add(tmp_path):

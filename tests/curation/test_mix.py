@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from tunesmith.curation.mix import choose, repeat_by_weight
+from tunesmith.curation.mix import choose, repeats_by_weight
 from tunesmith.records import Message, Record
 
 RECORDS = [Record(f"{k:04d}", (Message("user", str(k)),), source=f"x:{k}") for k in range(10)]
@@ -17,9 +17,9 @@ RECORDS = [Record(f"{k:04d}", (Message("user", str(k)),), source=f"x:{k}") for k
     [(1, 10, 1), (0.5, 5, 1), (2, 20, 2), (2.5, 25, 3), (0.25, 2, 1), (0.01, 1, 1), (3, 30, 3)],
 )
 def test_a_weight_repeats_or_thins_out_to_the_nearest_whole(weight, total, most):
-    copies = repeat_by_weight(RECORDS, weight, seed=0)
-    assert sum(map(len, copies)) == total
-    assert max(map(len, copies)) == most and max(map(len, copies)) - min(map(len, copies)) <= 1
+    repeats = repeats_by_weight(RECORDS, weight, seed=0)
+    assert repeats.sum() == total
+    assert repeats.max() == most and repeats.max() - repeats.min() <= 1
 
 
 def test_the_choice_depends_on_seed_and_records_and_not_on_their_order():

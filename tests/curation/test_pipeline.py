@@ -7,8 +7,10 @@ from collections import Counter
 
 import pytest
 
+from tunesmith.curation.data_folder import read_split, write_prepared
 from tunesmith.curation.dedup import prompt_key
-from tunesmith.curation.pipeline import Prepared, prepare, read_split, write_prepared
+from tunesmith.curation.pipeline import prepare
+from tunesmith.curation.prepared import Prepared
 from tunesmith.errors import DataError, RecipeError, ResourceError, UsageError
 from tunesmith.files import read_json, read_jsonl
 from tunesmith.recipe import DataSection
@@ -132,6 +134,23 @@ def test_a_source_with_a_split_fills_it_alone_and_what_it_asks_leaves_training(t
     assert not everywhere & {prompt_key(record) for record in prepared.test}
 
 
+@pytest.mark.parametrize("curate", ["none", "default"])
+def test_what_is_like_a_held_out_record_leaves_the_other_sources(tmp_path, curate):
+    def row(city: str, question: str = "Where in {} can I see the famous clock from 1410?") -> dict:
+        said = "You find it in the old quarter of {}, behind the market hall, and it is open on every day but Monday"
+        return {"instruction": question.format(city), "output": said.format(city)}
+
+    cities = ["Prague", "Bern", "Padua", "Lund", "Graz", "Rouen", "Olomouc", "Messina", "Ulm", "Wells"]
+    near = [row("Prague", "Where in {} can we see the famous clock from 1410?"), row("Prague", "Tell me of {} please.")]
+    train = put(tmp_path, "a-train.jsonl", [*rows(0, 40), *near])
+    test = {"path": put(tmp_path, "b-test.jsonl", [row(city) for city in cities[:3]]), "split": "test"}
+    prepared = prepare(section(train, test, validation_fraction=0), curate)
+    check_ledger(prepared)
+    assert len(prepared.test) == 3 and len(prepared.train) == 40
+    assert {drop.source for drop in prepared.drops} == {f"{train}:41", f"{train}:42"}
+    assert prepared.funnel[-1]["reasons"] == {"like_held_out": 2}
+
+
 def test_held_out_questions_also_leave_a_source_that_is_marked_for_training(tmp_path):
     sources = [
         {"path": put(tmp_path, f"{name}.jsonl", rows(*span)), "split": name}
@@ -199,7 +218,16 @@ def test_what_is_written_is_what_was_prepared(tmp_path):
     assert change["fields"] == ["messages[0].content"] and change["source"] == f"{path}:52"
     assert read_json(folder / "funnel.json") == prepared.funnel
     assert sorted(file.name for file in folder.iterdir()) == sorted(
-        ["train.jsonl", "validation.jsonl", "test.jsonl", "dropped.jsonl", "changes.jsonl", "funnel.json", "card.md"]
+        [
+            "train.jsonl",
+            "validation.jsonl",
+            "test.jsonl",
+            "dropped.jsonl",
+            "changes.jsonl",
+            "funnel.json",
+            "profile.json",
+            "card.md",
+        ]
     )
 
 

@@ -75,7 +75,7 @@ def test_records_of_one_row_stay_together_also_through_others():
         record(2, "B!", source="x:2"),
         record(3, "c", source="x:3"),
     ]
-    assert sorted(group.members for group in group_records(records)) == [(0, 1, 2), (3,)]
+    assert group_records(records).of.tolist() == [0, 0, 0, 1]
 
 
 def test_every_task_keeps_its_share():
@@ -102,3 +102,100 @@ def test_a_big_group_is_never_held_out_when_it_does_not_fit():
     records = [record(k, "big") for k in range(900)] + [record(k) for k in range(900, 1000)]
     splits = split(records, 0.02, 0.05)
     assert set(splits[:900]) == {"train"} and Counter(splits)["test"] == 50
+
+
+PASSAGES = [
+    "The lighthouse was built of grey stone by two brothers who kept goats and sold cheese to the fishermen",
+    "A merchant hid nine silver bells under the oak before soldiers crossed the frozen river that evening",
+    "Every spring the baker paints her door another color so that children find the shop without asking",
+]
+
+
+def look_alike(one: tuple[str, str], other: tuple[str, str]) -> bool:
+    """Are the two in one group, among records that have nothing to do with them?"""
+    pairs = [one, other, *((" ".join(f"word{k * j}" for j in range(1, 20)), f"thing {k}") for k in range(30))]
+    records = [
+        Record(row_id({"k": k}), (Message("user", question), Message("assistant", said)), source=f"x:{k}")
+        for k, (question, said) in enumerate(pairs)
+    ]
+    of = group_records(records).of
+    return bool(of[0] == of[1])
+
+
+ALIKE = [
+    (("Where do penguins live?", "In the south"), ("Where do penguins sleep?", "in the south!")),
+    (("Where do penguins live?", "In the south"), ("Where penguins live?", "In the south")),
+    (("Where left-handed penguins live", "South"), ("Where blue penguins live", "South")),
+    ((f"{PASSAGES[0]}. When was it?", "Long ago"), (f"{PASSAGES[0]}. Who were they?", "Two men")),
+    (("Tell me", PASSAGES[1]), ("Say something else", PASSAGES[1].upper())),
+    (("Tell me", f"{PASSAGES[1]} and {PASSAGES[2]}"), ("Go on", f"{PASSAGES[1]} or {PASSAGES[2]}")),
+]
+UNLIKE = [
+    (("Where do penguins live?", "In the south"), ("Where do lions live?", "In Africa")),
+    (("Is a penguin big?", "No"), ("Is the smallest lion big?", "No")),
+    ((PASSAGES[0], "Yes"), (PASSAGES[1], "Yes")),
+    (("Hi", "Hello"), ("Bye", "Hello")),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), ALIKE)
+def test_records_that_look_alike_are_one_group(one, other):
+    assert look_alike(one, other)
+
+
+@pytest.mark.parametrize(("one", "other"), UNLIKE)
+def test_records_that_differ_in_what_they_say_are_not(one, other):
+    assert not look_alike(one, other)
+
+
+def test_rows_of_one_template_can_still_be_split():
+    words = [a + b for a in "bdfgklmnprst" for b in ("ala", "ero", "imu", "ona", "ulo", "avi", "ede")]
+    rng = random.Random(2)
+    records = [
+        record(
+            k, "Please be so kind as to say which of these two words comes first: " + " or ".join(rng.sample(words, 2))
+        )
+        for k in range(800)
+    ]
+    groups = group_records(records)
+    assert max(groups.sizes) < 20
+    assert Counter(split(records)) == {"train": 640, "validation": 80, "test": 80}
+
+
+def test_one_word_makes_no_other_group_even_in_a_passage_that_many_records_hold():
+    passage = " ".join(PASSAGES)
+    asked = [f"{passage} {question}" for question in ("Who paints?", "Who hid them?", "What was sold?", "Who came by?")]
+    records = [
+        Record(row_id({"k": k}), (Message("user", text), Message("assistant", "yes")), source=f"x:{k}")
+        for k, text in enumerate([*asked * 4, asked[0].replace("nine", "ten"), asked[1].replace(" silver", "")])
+    ]
+    others = [record(k, f"Is w{k} x{k} or y{k}?") for k in range(100, 220)]
+    of = group_records([*records, *others]).of
+    assert of[0] == of[16] and of[1] == of[17] and len({of[0], of[1], of[2], of[3]}) == 4
+
+
+def test_a_short_question_that_many_records_of_a_small_set_ask_of_other_things_is_a_template():
+    def asked(questions: list[str]) -> list[Record]:
+        return [Record(row_id({"q": q}), (Message("user", q), Message("assistant", "no")), source=q) for q in questions]
+
+    others = [f"Is w{k} x{k} or y{k}?" for k in range(40)]
+    red = [f"Is the {thing} red?" for thing in ("pear", "stone", "cloud", "horse", "door")]
+    assert len(group_records(asked([*red, *others]))) == 45
+    assert len(group_records(asked([*red[:2], *others]))) == 41
+
+
+def test_planted_near_duplicates_never_cross():
+    rng = random.Random(11)
+    words = [a + b + c for a in "bdfgklmnprst" for b in "aeiou" for c in ("l", "mer", "nik", "sta")]
+    texts = [[rng.choices(words, k=rng.randint(4, 60)), rng.choices(words, k=rng.randint(1, 30))] for _ in range(600)]
+    planted = []
+    for k, (question, said) in enumerate(texts):
+        question = list(question)
+        question[rng.randrange(len(question))] = rng.choice(words)
+        planted.append([question, said] if k % 3 else [[word.upper() + ";" for word in texts[k][0]], said])
+    records = [
+        Record(row_id({"k": k}), (Message("user", " ".join(q)), Message("assistant", " ".join(a))), source=f"x:{k}")
+        for k, (q, a) in enumerate(texts + planted)
+    ]
+    splits = split(records)
+    assert splits[:600] == splits[600:] and set(splits) == {"train", "validation", "test"}

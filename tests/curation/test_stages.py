@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from tunesmith.curation import clean, dedup  # noqa: F401  (they file their stages)
-from tunesmith.curation.stages import STAGES, bind_stages, changed_fields, run_stage, stage
+from tunesmith.curation import pipeline  # noqa: F401  (it files the stages)
+from tunesmith.curation.stages import BASIC, STAGES, Injected, bind_stages, changed_fields, run_stage, stage
 from tunesmith.errors import DataError, RecipeError
 from tunesmith.records import Drop, Message, Record
 
@@ -42,33 +42,34 @@ def stages(monkeypatch):
 def test_the_named_lists_are_lists_of_stages():
     basic = [bound.stage.name for bound in bind_stages("basic")]
     assert basic == ["normalize_text", "drop_empty", "drop_bad_order", "drop_duplicates"]
-    assert [bound.stage.name for bound in bind_stages("default")] == basic
+    default = [bound.stage.name for bound in bind_stages("default")]
+    assert set(basic) < set(default) and default[-2:] == ["drop_duplicates", "drop_near_duplicates"]
     assert bind_stages("none") == bind_stages([]) == []
 
 
 def test_a_check_drops_with_its_reason(stages):
     (bound,) = bind_stages([{"use": "drop_brief", "min_words": "3"}])
     assert bound.settings == {"min_words": 3, "mode": "words"}
-    kept, drops, changes = run_stage(bound, [record(1, "one two"), record(2, "one two three")], seed=0)
+    kept, drops, changes = run_stage(bound, [record(1, "one two"), record(2, "one two three")], Injected(seed=0))
     assert [item.id for item in kept] == ["id2"] and changes == []
     assert drops == [Drop("id1", "x:1", "drop_brief", "too_short")]
 
 
 def test_a_rewrite_tells_which_fields_it_touched_and_never_their_values(stages):
     (bound,) = bind_stages([{"use": "shout", "times": 2}])
-    kept, drops, changes = run_stage(bound, [record(1, "secret")], seed=0)
+    kept, drops, changes = run_stage(bound, [record(1, "secret")], Injected(seed=0))
     assert kept[0].answer == "SECRET" and kept[0].id == "id1" and drops == []
     assert changes == [{"id": "id1", "source": "x:1", "stage": "shout", "fields": ["messages[1].content", "meta"]}]
 
 
 def test_a_selection_sees_all_records_and_is_given_the_seed(stages):
-    kept, drops, _ = run_stage(bind_stages(["pick"])[0], [record(0), record(1), record(2)], seed=1)
+    kept, drops, _ = run_stage(bind_stages(["pick"])[0], [record(0), record(1), record(2)], Injected(seed=1))
     assert [item.id for item in kept] == ["id1"] and [drop.id for drop in drops] == ["id0", "id2"]
 
 
 def test_a_selection_that_loses_records_is_refused(stages):
     with pytest.raises(DataError, match="stage pick was given 2 records and answered for 0"):
-        run_stage(bind_stages([{"use": "pick", "forget": True}])[0], [record(0), record(1)], seed=0)
+        run_stage(bind_stages([{"use": "pick", "forget": True}])[0], [record(0), record(1)], Injected(seed=0))
 
 
 def test_all_problems_of_a_list_are_told_at_once(stages):
@@ -107,3 +108,9 @@ def test_changed_fields_names_what_differs():
     assert changed_fields(one, one) == []
     assert changed_fields(one, replace(one, messages=one.messages[:1])) == ["messages"]
     assert changed_fields(one, replace(one, task="t", references=("b",))) == ["task", "references"]
+
+
+def test_a_list_of_stages_may_begin_with_the_stages_of_a_named_list():
+    bound = bind_stages(["basic", {"use": "drop_short", "min_prompt_words": 3}])
+    assert [item.stage.name for item in bound] == [*BASIC, "drop_short"]
+    assert bound[:-1] == bind_stages("basic")

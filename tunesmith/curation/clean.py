@@ -12,9 +12,27 @@ from pydantic import Field
 from tunesmith.curation.stages import stage
 from tunesmith.records import Message, Record
 
-# Tabs and line ends stay. U+200C and U+200D stay too: Persian, Indic scripts and emoji need them.
-INVISIBLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\u200b\u2060\ufeff]")
-LINE_END = re.compile("\r\n?|[\x0b\x0c\x85]")
+# Controls, and what takes no room: zero-width spaces, soft hyphens, invisible operators, annotations, non-characters.
+# Tabs and line ends stay.
+NOTHING = (
+    "\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u180e\u200b\u2060-\u2064\u206a-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff"
+)
+LINE_ENDS = "\x0b\x0c\r\x85\u2028\u2029"
+JOINERS, DIRECTIONS, TAGS = "\u200c\u200d", "\u200e\u200f\u202a-\u202e\u2066-\u2069", "\U000e0000-\U000e007f"
+UNCLEAN = re.compile(f"[{NOTHING}{LINE_ENDS}{JOINERS}{DIRECTIONS}{TAGS}]")
+# Joiners shape Persian, Indic scripts and emoji, tags make flags; after a Latin, Greek or Cyrillic letter they do nothing
+# but hide a word, and tags after anything but a flag hide whole sentences.
+INVISIBLE = re.compile(
+    f"[{NOTHING}]|(?<![\u0590-\u1dff\u2190-\ufefc\U00010000-\U000dffff])[{JOINERS}]|(?<![\U0001f3f4{TAGS}])[{TAGS}]+"
+)
+LINE_END = re.compile(f"\r\n?|[{LINE_ENDS}]")
+# Marks of direction mean something only beside a script that runs from right to left.
+DIRECTION, RIGHT_TO_LEFT = re.compile(f"[{DIRECTIONS}]"), re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
+# Sorting marks takes the square of their number, and text as it should be has 30 in a row at most (UAX 15, section 13).
+MANY_MARKS = re.compile(
+    "[\u0300-\u036f\u0483-\u0489\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u06d6-\u06ed\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]{200}"
+)
+SPACELESS = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]")
 # Written by other tools to tell one tokenizer where to stop; with ours it would be learned as text.
 END_MARKERS = ("<|endoftext|>", "<|im_end|>", "<|eot_id|>", "<|end_of_text|>", "<end_of_turn>", "<eos>", "</s>")
 
@@ -47,10 +65,10 @@ def drop_empty(record: Record) -> str | None:
 def drop_short(record: Record, *, min_prompt_words: Annotated[int, Field(ge=1)] = 3) -> str | None:
     """``short_prompt`` where all that is said before the answer has fewer words: "Do it." tells nobody what to do.
 
-    Words are runs of characters between white space; a language written without spaces has few of them, so leave this
-    stage out there. A text to continue has no prompt and is kept.
+    Words are runs of characters between white space, and of a script without spaces two characters are one (as most
+    words of Chinese have). A text to continue has no prompt and is kept.
     """
-    num_words = sum(len(message.content.split()) for message in record.prompt)
+    num_words = sum(map(_num_words, (message.content for message in record.prompt)))
     return "short_prompt" if record.prompt and num_words < min_prompt_words else None
 
 
@@ -72,18 +90,26 @@ def drop_bad_order(record: Record) -> str | None:
 
 
 def clean_text(text: str) -> str:
-    """The text in the form `normalize_text` gives it."""
-    text = LINE_END.sub("\n", unicodedata.normalize("NFC", text))
-    text = INVISIBLE.sub("", text).rstrip()
+    """The text in the form `normalize_text` gives it. One with 200 accents on one letter stays out of NFC."""
+    if not text.isascii() and MANY_MARKS.search(text) is None:
+        text = unicodedata.normalize("NFC", text)
+    if UNCLEAN.search(text):
+        text = INVISIBLE.sub("", LINE_END.sub("\n", text))
+        text = text if RIGHT_TO_LEFT.search(text) else DIRECTION.sub("", text)
+    text = text.rstrip()
     text = re.sub(r"\A[^\S\n]*\n(\s*\n)?", "", text) if text[:1].isspace() else text
     return text if "\n" in text and text[:2].isspace() else text.lstrip()
+
+
+def _num_words(text: str) -> int:
+    return len(text.split()) + (0 if text.isascii() else len(SPACELESS.findall(text)) // 2)
 
 
 def _normalize_message(message: Message) -> Message:
     content = clean_text(message.content)
     if message.role == "assistant":
         content = _strip_end_marker(content)
-    reasoning = clean_text(message.reasoning)
+    reasoning = clean_text(message.reasoning) if message.reasoning else ""
     is_clean = content == message.content and reasoning == message.reasoning
     return message if is_clean else replace(message, content=content, reasoning=reasoning)
 

@@ -154,7 +154,7 @@ def recognize(row: Mapping[str, Any]) -> Convention | None:
 def unknown_format(row: Mapping[str, Any]) -> RowError:
     """The one line that says what to add for a row of no known convention."""
     present = [name for name, value in row.items() if value is not None]
-    named = ", ".join(present[:8]) + (" …" if len(present) > 8 else "") or "none"
+    named = ", ".join(map(_shown, present[:8])) + (" …" if len(present) > 8 else "") or "none"
     return RowError("unknown_format", f"the columns ({named}) fit no known convention.{_suggestion(row)}")
 
 
@@ -162,7 +162,9 @@ def no_answer(row: Mapping[str, Any]) -> RowError:
     """The one line for a row that asks without an answer, where one is needed to learn from."""
     words = ("answer", "solution", "output", "response", "reference", "completion", "summar")
     near = [
-        name for name, value in row.items() if any(word in name for word in words) and isinstance(value, (str, list))
+        name
+        for name, value in row.items()
+        if any(word in name for word in words) and isinstance(value, (str, list)) and _shown(name) == name
     ]
     asked = next((name for name in ("prompt", "instruction", "question") if name in row), None)
     fix = (
@@ -173,9 +175,16 @@ def no_answer(row: Mapping[str, Any]) -> RowError:
     return RowError("no_answer", f"there is a question but no answer.{fix}")
 
 
+def _shown(name: str) -> str:
+    """A column name on one line, whatever is in it."""
+    printable = "".join(character if character.isprintable() else " " for character in name[:60])
+    return " ".join(printable.split()) + ("…" if len(name) > 60 else "")
+
+
 def _suggestion(row: Mapping[str, Any]) -> str:
     """A column map to start from. Only names are looked at, and which values are texts."""
-    texts = sorted((name for name, value in row.items() if isinstance(value, str) and name not in SIDE), key=_askedness)
+    usable = [name for name, value in row.items() if isinstance(value, str) and name and _shown(name) == name]
+    texts = sorted((name for name in usable if name not in SIDE), key=_askedness)
     is_tagged = any(isinstance(row.get(name), list) for name in LABELS)
     if not texts or is_tagged:
         return " Turn it into instruction and output first, or into messages."

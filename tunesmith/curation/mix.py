@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+import numpy as np
 
 from tunesmith.records import Record
 
@@ -13,18 +15,19 @@ def order_key(seed: int, purpose: str, key: str) -> bytes:
     return hashlib.sha256(f"{seed}/{purpose}/{key}".encode()).digest()
 
 
-def choose(records: Sequence[Record], count: int, *, seed: int, purpose: str) -> list[bool]:
-    """Which of the records are among the ``count`` chosen; of equal ids the first are taken."""
-    ranked = sorted(range(len(records)), key=lambda k: order_key(seed, purpose, records[k].id))
-    chosen = set(ranked[:count])
-    return [k in chosen for k in range(len(records))]
+def choose(records: Iterable[Record], count: int, *, seed: int, purpose: str) -> np.ndarray:
+    """Which of the records are among the ``count`` chosen; of equal ids the first are taken. Holds 32 bytes a record."""
+    keys = np.fromiter((order_key(seed, purpose, record.id) for record in records), dtype="S32")
+    chosen = np.zeros(len(keys), dtype=bool)
+    chosen[np.argsort(keys, kind="stable")[:count]] = True
+    return chosen
 
 
-def repeat_by_weight(records: Sequence[Record], weight: float, *, seed: int) -> list[list[Record]]:
-    """Each record as often as its weight says: 2.5 is every one twice and a random half of them once more.
+def repeats_by_weight(records: Sequence[Record], weight: float, *, seed: int) -> np.ndarray:
+    """How often each record is taken: 2.5 is every one twice and a random half of them once more.
 
     The total is ``len(records) * weight`` to the nearest whole, and at least one record.
     """
     whole, part = divmod(weight, 1)
     once_more = choose(records, max(round(part * len(records)), int(whole == 0)), seed=seed, purpose="mix")
-    return [[record] * (int(whole) + again) for record, again in zip(records, once_more)]
+    return once_more + int(whole)

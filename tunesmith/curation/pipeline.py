@@ -1,241 +1,197 @@
-"""The way from sources to a run folder's data: read → stages → choose → split → mix, every record accounted for."""
+"""The way from sources to a run folder's data: read → stages → choose → split → mix, every record accounted for.
+
+Rows are read in chunks. Consecutive checks and rewrites run on a chunk in one go, in worker processes where there is
+enough to do (`reading`); a selection looks at all records, which lie in files (`selection`); what is left is divided into
+splits (`division`). What is finished is kept in a work folder (`work`), from which the same work goes on after any
+interruption. The order of the result is canonical: sources that are held out come first (of duplicates the first stays),
+then by path, then by line, in whatever order the recipe names them.
+"""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+import glob
+import secrets
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from tunesmith.curation import clean, dedup  # noqa: F401  (they file their stages)
-from tunesmith.curation.card import write_card
-from tunesmith.curation.dedup import prompt_key
-from tunesmith.curation.mix import choose, repeat_by_weight
-from tunesmith.curation.sources import ReadReport, read_source
-from tunesmith.curation.split import HELD_OUT, split_records
-from tunesmith.curation.stages import bind_stages, run_stage
+from tunesmith import __version__
+from tunesmith.curation import (  # noqa: F401  (they file their stages)
+    answers,
+    clean,
+    decontaminate,
+    dedup,
+    endings,
+    language,
+    markup,
+    mojibake,
+    outliers,
+    personal_data,
+    refusals,
+    repetition,
+)
+from tunesmith.curation.bench import Bench
+from tunesmith.curation.division import divide_records, limit_records, mix_records
+from tunesmith.curation.prepared import SPLITS, Curated, Prepared
+from tunesmith.curation.reading import Opened, read_sources, rewrite_records
+from tunesmith.curation.selection import select_records
+from tunesmith.curation.sources import ReadReport, open_source
+from tunesmith.curation.split import HELD_OUT
+from tunesmith.curation.stages import BoundStage, Injected, bind_stages, needs_key
+from tunesmith.curation.store import Records
+from tunesmith.curation.work import Work, code_sha256, fingerprint
 from tunesmith.errors import DataError
-from tunesmith.files import Pathlike, read_jsonl, refuse_overwriting, write_json, write_jsonl
-from tunesmith.recipe import DataSection
-from tunesmith.records import Drop, Record
+from tunesmith.files import file_sha256
+from tunesmith.progress import Progress, SilentProgress
+from tunesmith.recipe import DataSection, Source
+from tunesmith.run import explained_writing
 
-SPLITS = ("train", "validation", "test")
-
-
-@dataclass
-class Prepared:
-    """Records ready to be rendered, and what became of all others.
-
-    Attributes:
-        train, validation, test: the splits; a record weighted above 1 stands in ``train`` several times.
-        drops: every row, part or record that was left out, in the order of the stages.
-        changes: ``{id, source, stage, fields}`` of every rewritten record.
-        funnel: one entry per stage: read, the curation stages, max_records, split, mix.
-        reports: one per source.
-    """
-
-    train: list[Record] = field(default_factory=list)
-    validation: list[Record] = field(default_factory=list)
-    test: list[Record] = field(default_factory=list)
-    drops: list[Drop] = field(default_factory=list)
-    changes: list[dict[str, Any]] = field(default_factory=list)
-    funnel: list[dict[str, Any]] = field(default_factory=list)
-    reports: list[ReadReport] = field(default_factory=list)
-
-    @property
-    def notices(self) -> list[str]:
-        """What a person should know before training on it, a line each."""
-        return [line for report in self.reports for line in report.notices]
+SMALL_BYTES = 2**20
+# Fields of the data section that change nothing before the split, which is always made anew.
+LATE = {"num_workers", "max_records", "validation_fraction", "test_fraction"}
+Curate = str | Sequence[str | Mapping[str, Any]]
 
 
-def prepare(data: DataSection, curate: str | Sequence[str | Mapping[str, Any]] = "basic") -> Prepared:
+def prepare(
+    data: DataSection,
+    curate: Curate = "basic",
+    *,
+    key: bytes | None = None,
+    work: Path | None = None,
+    console: Progress = SilentProgress(),
+) -> Prepared:
     """Read, clean, choose, split and mix the records of a recipe.
 
     Duplicates go before the split. Sources with a ``split`` fill that split alone: the fraction of the same name is
-    then not taken from the others. What a held-out source asks is dropped everywhere else (``held_out_prompt``).
+    then not taken from the others. What a held-out source asks is dropped everywhere else (``held_out_prompt``), and so
+    is what looks like it (``like_held_out``, see `split`).
+
+    ``work`` is a folder to go on in after an interruption (see `curated_in`); it stays when all is done, for the caller
+    to delete once the result is safe.
 
     Raises:
         DataError: a source that cannot be read or has no good row, nothing left after a stage, a split without records.
         RecipeError: a stage or setting that does not exist.
     """
-    stages = bind_stages(curate)
-    prepared = Prepared()
-    records, origin = _read(data, prepared)
-    for bound in stages:
-        kept, drops, changes = run_stage(bound, records, seed=data.seed)
-        _note(prepared, bound.stage.name, records, kept, drops)
-        prepared.changes += changes
-        records = kept
-    records = _limit(prepared, records, data)
-    _split(prepared, records, data, origin)
-    _mix(prepared, data, origin)
-    return prepared
+    with tempfile.TemporaryDirectory(prefix="tunesmith-") as folder:
+        place = work if work is not None else Path(folder) / "work"
+        with curated_in(place, data, curate, key=key, keep=work is not None, console=console) as curated:
+            return curated.load()
 
 
-def write_prepared(prepared: Prepared, folder: Pathlike) -> Path:
-    """Write the splits, ``dropped.jsonl``, ``changes.jsonl``, ``funnel.json`` and ``card.md`` into a folder; return it.
+@contextmanager
+def curated_in(
+    folder: Path,
+    data: DataSection,
+    curate: Curate = "basic",
+    *,
+    key: bytes | None = None,
+    keep: bool = False,
+    console: Progress = SilentProgress(),
+) -> Iterator[Curated]:
+    """`prepare` with all that is large in the files of a work folder, going on with what is finished there.
 
-    Raises:
-        UsageError: one of the files would overwrite a source.
-        ResourceError: no permission, disk full …
+    The folder is deleted when the body ends well (unless ``keep``), or when the data turns out to be of no use; after
+    any other end it stays, for the same call to go on with.
+
+    Raises what `prepare` raises, and:
+        UsageError: the folder holds the same work, begun with another key, or something that is no work at all.
+        ResourceError: another process is at work in the folder, or it cannot be written.
     """
-    folder = Path(folder)
-    names = [*(f"{split}.jsonl" for split in SPLITS), "dropped.jsonl", "changes.jsonl", "funnel.json", "card.md"]
-    inputs = [file["path"] for report in prepared.reports for file in report.files if "sha256" in file]
-    refuse_overwriting(inputs, [folder / name for name in names])
-    for split in SPLITS:
-        write_jsonl(folder / f"{split}.jsonl", (record.to_dict() for record in getattr(prepared, split)))
-    write_jsonl(folder / "dropped.jsonl", (drop.to_dict() for drop in prepared.drops))
-    write_jsonl(folder / "changes.jsonl", prepared.changes)
-    write_json(folder / "funnel.json", prepared.funnel)
-    write_card(prepared, folder / "card.md")
-    return folder
+    stages = tuple(bind_stages(curate))
+    data = data.model_copy(update={"sources": tuple(sorted(data.sources, key=_canonical))})
+    curated = Curated(reports=[ReadReport(source.path) for source in data.sources])
+    opened = [open_source(source, report) for source, report in zip(data.sources, curated.reports)]
+    origin = _origin(opened)
+    is_keyed = any(map(needs_key, stages))
+    once = secrets.token_hex(16) if is_keyed and key is None else None
+    held_out = tuple(path for path, number in origin.items() if data.sources[number].split in HELD_OUT)
+    given = Injected(data.seed, key if key is not None else secrets.token_bytes(32), held_out)
+    same_work = _fingerprint(data, stages, curated, once)
+    with explained_writing(folder), Work(folder, same_work, key if is_keyed else None) as work:
+        curated.went_on = work.goes_on
+        if curated.went_on:
+            console.say(f"Going on with the work in {folder}")
+        shown = SilentProgress() if _is_small(curated.reports) else console
+        bench = Bench(data, given, "project" if key is not None else "run", work, shown, curated)
+        try:
+            records = limit_records(bench, _run_stages(bench, stages, opened))
+            divide_records(bench, records, origin)
+            mix_records(bench, origin)
+            yield curated
+        except DataError:
+            work.remove()
+            raise
+        if not keep:
+            work.remove()
 
 
-def read_split(path: Pathlike) -> list[Record]:
-    """The records of a split that `write_prepared` wrote. Raises `DataError` where the file is missing or damaged."""
-    return [Record.from_dict(row) for row in read_jsonl(path)]
+def files_of_stages(stages: Iterable[BoundStage]) -> list[str]:
+    """Files that settings name: what is compared with, or read besides the sources."""
+    named = [value for bound in stages for value in bound.settings.values()]
+    texts = [text for value in named for text in (value if isinstance(value, (list, tuple)) else [value])]
+    return [path for text in texts if isinstance(text, str) for path in _files_named(text)]
 
 
-def _read(data: DataSection, prepared: Prepared) -> tuple[list[Record], dict[str, int]]:
-    """All records, held-out sources first (of duplicates the first stays), and the source of each ``path:line``."""
-    order = sorted(range(len(data.sources)), key=lambda k: SPLITS[::-1].index(data.sources[k].split or "train"))
-    records: list[Record] = []
-    origin: dict[str, int] = {}
-    prepared.reports = [ReadReport(source.path) for source in data.sources]
-    for number in order:
-        for part in read_source(data.sources[number], prepared.reports[number], on_bad_row=data.on_bad_row):
-            if isinstance(part, Drop):
-                prepared.drops.append(part)
-            else:
-                _refuse_second_source(part, number, origin)
-                records.append(part)
-    prepared.funnel.append(_read_entry(prepared.reports))
-    return records, origin
+def _files_named(text: str) -> list[str]:
+    """The file of that name, or the files in the folder or of the pattern."""
+    pattern = f"{glob.escape(text)}/**" if Path(text).is_dir() else text
+    found = [text] if Path(text).is_file() else glob.glob(pattern, recursive=True)
+    return sorted(path for path in found if Path(path).is_file())
 
 
-def _refuse_second_source(record: Record, number: int, origin: dict[str, int]) -> None:
-    if origin.setdefault(record.source, number) != number:
-        path = record.source.rpartition(":")[0]
-        raise DataError(f"data.sources: {path} is read by two sources. Name it once; `weight` repeats its records.")
-
-
-def _read_entry(reports: Iterable[ReadReport]) -> dict[str, Any]:
-    reports = list(reports)
-    dropped = sum((report.dropped for report in reports), Counter())
-    parts = sum((report.dropped_parts for report in reports), Counter())
-    rows, kept = sum(report.rows_in for report in reports), sum(report.kept for report in reports)
-    assert rows == kept + dropped.total(), "rows in == kept + dropped"
-    counts = {
-        "num_in": rows,
-        "num_kept": kept,
-        "num_out": sum(report.records for report in reports),
-        "num_dropped": dropped.total(),
-    }
-    return {
-        "stage": "read",
-        "unit": "rows",
-        **counts,
-        "reasons": dict(dropped),
-        "num_dropped_parts": parts.total(),
-        "part_reasons": dict(parts),
-    }
-
-
-def _note(
-    prepared: Prepared, stage: str, before: Sequence[Record], kept: Sequence[Record], drops: Sequence[Drop]
-) -> None:
-    """Enter a stage into the funnel. Raises `DataError` where it left nothing."""
-    assert len(before) == len(kept) + len(drops), f"stage {stage}: records in == kept + dropped"
-    reasons = Counter(drop.reason for drop in drops)
-    counts = {"num_in": len(before), "num_out": len(kept), "num_dropped": len(drops)}
-    prepared.funnel.append({"stage": stage, "unit": "records", **counts, "reasons": dict(reasons)})
-    prepared.drops += drops
-    if not kept:
-        named = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common())
-        raise DataError(
-            f"curate: stage {stage} dropped all {len(before)} records ({named})."
-            f" First: {drops[0].source}. Leave it out, or fix the rows."
-        )
-
-
-def _limit(prepared: Prepared, records: list[Record], data: DataSection) -> list[Record]:
-    if data.max_records is None:
-        return records
-    chosen = choose(records, data.max_records, seed=data.seed, purpose="max_records")
-    kept = [record for record, is_chosen in zip(records, chosen) if is_chosen]
-    drops = [
-        Drop(r.id, r.source, "max_records", "not_chosen") for r, is_chosen in zip(records, chosen) if not is_chosen
+def _run_stages(bench: Bench, stages: Sequence[BoundStage], opened: Opened) -> Records:
+    """The records every stage has left. The first checks and rewrites go along with reading."""
+    groups = [
+        (shape, tuple(group)) for shape, group in groupby(stages, key=lambda bound: bound.stage.shape == "select")
     ]
-    _note(prepared, "max_records", records, kept, drops)
-    return kept
+    first = groups.pop(0)[1] if groups and not groups[0][0] else ()
+    records = read_sources(bench, opened, first)
+    for is_select, group in groups:
+        if is_select:
+            for bound in group:
+                records = select_records(bench, bound, records)
+        else:
+            records = rewrite_records(bench, group, records)
+    return records
 
 
-def _split(prepared: Prepared, records: list[Record], data: DataSection, origin: Mapping[str, int]) -> None:
-    fixed: dict[str | None, list[Record]] = defaultdict(list)
-    for record in records:
-        fixed[data.sources[origin[record.source]].split].append(record)
-    drops: list[Drop] = []
-    held_out: set[bytes] = set()
-    for name in (*HELD_OUT, "train", None):
-        fixed[name] = _not_asked(fixed[name], held_out, drops)
-        held_out |= {prompt_key(record) for record in fixed[name]} if name in HELD_OUT else set()
-    given = {source.split for source in data.sources}
-    fractions = {name: 0.0 if name in given else getattr(data, f"{name}_fraction") for name in HELD_OUT}
-    free = fixed.pop(None)
-    named = {f"{name}_fraction": fraction for name, fraction in fractions.items()}
-    for record, split in zip(free, split_records(free, seed=data.seed, **named) if free else []):
-        fixed[split].append(record)
-    prepared.train, prepared.validation, prepared.test = (fixed[name] for name in SPLITS)
-    prepared.drops += drops
-    _note_split(
-        prepared, len(records), drops, {"train", *(name for name in HELD_OUT if name in given or fractions[name] > 0)}
+def _is_small(reports: Iterable[ReadReport]) -> bool:
+    """Whether all is done before anybody looks at a bar."""
+    return sum(file.get("size_bytes", SMALL_BYTES) for report in reports for file in report.files) < SMALL_BYTES
+
+
+def _canonical(source: Source) -> tuple[int, str, str, str]:
+    """Where a source comes in the order, whatever order it is named in."""
+    held_out = SPLITS[::-1].index(source.split or "train")
+    return held_out, source.path, source.hub_config or "", source.hub_split
+
+
+def _origin(opened: Opened) -> dict[str, int]:
+    """The number of the source each path belongs to."""
+    origin: dict[str, int] = {}
+    for number, files in enumerate(opened):
+        for path, _ in files:
+            if origin.setdefault(path, number) != number:
+                raise DataError(
+                    f"data.sources: {path} is read by two sources. Name it once; `weight` repeats its records."
+                )
+    return origin
+
+
+def _fingerprint(data: DataSection, stages: Sequence[BoundStage], curated: Curated, once: str | None) -> str:
+    """What the work up to the split depends on, the key aside. With a key for this run alone, ``once`` differs each time."""
+    return fingerprint(
+        {
+            "version": __version__,
+            "code": code_sha256([bound.stage.function for bound in stages]),
+            "data": data.model_dump(mode="json", exclude=LATE),
+            "stages": [(bound.stage.name, dict(bound.settings)) for bound in stages],
+            "files": [report.files for report in curated.reports],
+            "files_of_stages": [file_sha256(path) for path in files_of_stages(stages)],
+            "once": once,
+        }
     )
-
-
-def _not_asked(records: list[Record], held_out: set[bytes], drops: list[Drop]) -> list[Record]:
-    """Records that ask nothing of what is held out already; the others go to the drops."""
-    if not held_out:
-        return records
-    asked = [prompt_key(record) in held_out for record in records]
-    drops += [Drop(r.id, r.source, "split", "held_out_prompt") for r, is_held_out in zip(records, asked) if is_held_out]
-    return [record for record, is_held_out in zip(records, asked) if not is_held_out]
-
-
-def _note_split(prepared: Prepared, num_in: int, drops: Sequence[Drop], expected: set[str]) -> None:
-    sizes = {name: len(getattr(prepared, name)) for name in SPLITS}
-    counts = {"num_in": num_in, "num_out": sum(sizes.values()), "num_dropped": len(drops)}
-    reasons = dict(Counter(drop.reason for drop in drops))
-    prepared.funnel.append({"stage": "split", "unit": "records", **counts, "reasons": reasons, **sizes})
-    empty = next((name for name in SPLITS if sizes[name] == 0 and name in expected), None)
-    if empty is not None:
-        raise DataError(f"data: the {empty} split has no records. Add rows or sources for it, or change the fractions.")
-
-
-def _mix(prepared: Prepared, data: DataSection, origin: Mapping[str, int]) -> None:
-    """Repeat or thin out the training records of each source by its weight."""
-    if all(source.weight == 1 for source in data.sources):
-        return
-    by_source: dict[int, list[int]] = defaultdict(list)
-    for position, record in enumerate(prepared.train):
-        by_source[origin[record.source]].append(position)
-    copies: list[list[Record]] = [[] for _ in prepared.train]
-    for number, positions in by_source.items():
-        records = [prepared.train[position] for position in positions]
-        for position, repeated in zip(
-            positions, repeat_by_weight(records, data.sources[number].weight, seed=data.seed)
-        ):
-            copies[position] = repeated
-    drops = [Drop(r.id, r.source, "mix", "not_chosen") for r, repeated in zip(prepared.train, copies) if not repeated]
-    num_in, prepared.train = len(prepared.train), [record for repeated in copies for record in repeated]
-    counts = {
-        "num_in": num_in,
-        "num_out": len(prepared.train),
-        "num_dropped": len(drops),
-        "num_repeated": len(prepared.train) - num_in + len(drops),
-    }
-    prepared.funnel.append(
-        {"stage": "mix", "unit": "records", **counts, "reasons": {"not_chosen": len(drops)} if drops else {}}
-    )
-    prepared.drops += drops

@@ -15,7 +15,16 @@ from typing import Any, Literal
 from tunesmith.curation.columns import check_columns
 from tunesmith.curation.formats import no_answer, record_from_row
 from tunesmith.errors import DataError, RowError
-from tunesmith.files import Row, checked_row, file_sha256, is_supported, missing_path, read_rows
+from tunesmith.files import (
+    RawLine,
+    Row,
+    checked_row,
+    file_sha256,
+    is_supported,
+    missing_path,
+    parse_raw,
+    read_raw_rows,
+)
 from tunesmith.recipe import Source
 from tunesmith.records import Drop, Record
 
@@ -44,6 +53,7 @@ class ReadReport:
         dropped: rows that gave none, by reason.
         dropped_parts: parts of kept rows that became no record, by reason.
         formats: rows by convention.
+        license: what the recipe says about its licence, or empty.
     """
 
     source: str
@@ -55,6 +65,7 @@ class ReadReport:
     dropped: Counter[str] = field(default_factory=Counter)
     dropped_parts: Counter[str] = field(default_factory=Counter)
     formats: Counter[str] = field(default_factory=Counter)
+    license: str = ""
 
     @property
     def format(self) -> str:
@@ -77,6 +88,18 @@ class ReadReport:
             )
         return lines
 
+    def counts(self) -> dict[str, Any]:
+        """What `add` takes, as JSON can hold it."""
+        return {name: getattr(self, name) for name in COUNTED}
+
+    def add(self, counts: Mapping[str, Any]) -> None:
+        """Count in what became of some more rows of the source."""
+        for name in COUNTED:
+            if isinstance(counts[name], int):
+                setattr(self, name, getattr(self, name) + counts[name])
+            else:
+                getattr(self, name).update(counts[name])
+
     def to_dict(self) -> dict[str, Any]:
         """For funnel, card and inspection."""
         counts = {"rows_in": self.rows_in, "kept": self.kept, "records": self.records, "format": self.format}
@@ -84,6 +107,7 @@ class ReadReport:
         return {"source": self.source, "files": self.files, "ignored_files": self.ignored_files, **counts, **drops}
 
 
+COUNTED = ("rows_in", "kept", "records", "dropped", "dropped_parts", "formats")
 NOTICES = {
     "preference": "{count} preference rows: only the chosen answer is learned, the rejected one is kept in meta.",
     "unpaired preference": "{count} rows with a good/bad label: only answers marked good are learned.",
@@ -138,18 +162,71 @@ def read_source(
     Raises:
         DataError: a file that cannot be read, or without one good row; with ``on_bad_row="raise"`` the first bad row.
     """
-    check_columns(source.columns)
-    for path, rows in _opened(source, report):
+    for path, raw_rows in open_source(source, report):
         kept, first, before = report.kept, None, report.dropped.copy()
-        for row in rows:
-            parts = _parts(row, source, report, require_answer, require_prompt)
-            for part in _count(parts, report):
-                if isinstance(part, Drop):
-                    first = first or part
-                    _stop_at_bad_row(part, on_bad_row)
-                yield part
+        for part in read_parts(
+            raw_rows,
+            source,
+            report,
+            on_bad_row=on_bad_row,
+            require_answer=require_answer,
+            require_prompt=require_prompt,
+        ):
+            first = part if first is None and isinstance(part, Drop) else first
+            yield part
         if report.kept == kept:
-            raise _no_good_row(path, report.dropped - before, first)
+            raise no_good_row(path, report.dropped - before, first)
+
+
+RawRows = Iterable[RawLine | Row | RowError]
+
+
+def open_source(source: Source, report: ReadReport) -> list[tuple[str, RawRows]]:
+    """Each file of the source and its rows, as yet unread; entered into the report with its hash.
+
+    Raises `DataError` where nothing is there, or the columns named in the recipe are none of ours.
+    """
+    check_columns(source.columns)
+    report.license = source.license or ""
+    paths = expand_paths(source.path)
+    if isinstance(paths, HubDataset):
+        return [_hub_rows(paths.name, source, report)]
+    folder = Path(source.path).expanduser()
+    if folder.is_dir():
+        report.ignored_files = [str(file) for file in _files_below(folder) if not is_supported(file)]
+    opened = []
+    for path in paths:
+        rows = read_raw_rows(path)
+        report.files.append({"path": str(path), "sha256": file_sha256(path), "size_bytes": path.stat().st_size})
+        opened.append((str(path), rows))
+    return opened
+
+
+def read_parts(
+    raw_rows: RawRows,
+    source: Source,
+    report: ReadReport,
+    *,
+    on_bad_row: Literal["drop", "raise"] = "drop",
+    require_answer: bool = True,
+    require_prompt: bool = False,
+) -> Iterator[Record | Drop]:
+    """`read_source` for some rows of one file, in whatever process."""
+    for raw in raw_rows:
+        for part in _count(_parts(parse_raw(raw), source, report, require_answer, require_prompt), report):
+            if isinstance(part, Drop):
+                _stop_at_bad_row(part, on_bad_row)
+            yield part
+
+
+def no_good_row(path: str, dropped: Counter[str], first: Drop | None) -> DataError:
+    """The error for a file that holds no usable row; ``first`` is the first that was dropped."""
+    if first is None:
+        return DataError(f"{path}: there are no rows in it. Give a file with at least one.")
+    counts = ", ".join(f"{reason} {count}" for reason, count in dropped.most_common())
+    count = dropped.total()
+    told = "its only row cannot be used" if count == 1 else f"none of its {count:,} rows can be used"
+    return DataError(f"{path}: {told} ({counts}). {first.source}: {first.detail}")
 
 
 def read_records(
@@ -193,22 +270,7 @@ def _is_hub_id(path: str) -> bool:
     )
 
 
-def _opened(source: Source, report: ReadReport) -> Iterator[tuple[str, Iterable[Row | RowError]]]:
-    """Each file of the source with its rows, noted in the report."""
-    paths = expand_paths(source.path)
-    if isinstance(paths, HubDataset):
-        yield _hub_rows(paths.name, source, report)
-        return
-    folder = Path(source.path).expanduser()
-    if folder.is_dir():
-        report.ignored_files = [str(file) for file in _files_below(folder) if not is_supported(file)]
-    for path in paths:
-        rows = read_rows(path)
-        report.files.append({"path": str(path), "sha256": file_sha256(path), "size_bytes": path.stat().st_size})
-        yield str(path), rows
-
-
-def _hub_rows(name: str, source: Source, report: ReadReport) -> tuple[str, Iterable[Row | RowError]]:
+def _hub_rows(name: str, source: Source, report: ReadReport) -> tuple[str, RawRows]:
     # Loaded here and not above: `datasets` takes seconds to import and most runs read files.
     hub = importlib.import_module("tunesmith.curation.hub")
     fingerprint, rows = hub.load_rows(name, config=source.hub_config, split=source.hub_split)
@@ -255,12 +317,3 @@ def _stop_at_bad_row(drop: Drop, on_bad_row: str) -> None:
     if on_bad_row == "raise" and drop.reason not in LEFT_OUT:
         way_on = "Correct the row, or set data.on_bad_row: drop to go on without it."
         raise RowError(drop.reason, f"{drop.detail} {way_on}", drop.source)
-
-
-def _no_good_row(path: str, dropped: Counter[str], first: Drop | None) -> DataError:
-    if first is None:
-        return DataError(f"{path}: there are no rows in it. Give a file with at least one.")
-    counts = ", ".join(f"{reason} {count}" for reason, count in dropped.most_common())
-    count = dropped.total()
-    told = "its only row cannot be used" if count == 1 else f"none of its {count:,} rows can be used"
-    return DataError(f"{path}: {told} ({counts}). {first.source}: {first.detail}")

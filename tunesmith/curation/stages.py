@@ -1,29 +1,34 @@
 """Curation stages: plain functions of three shapes, filed by name, with settings read off their signatures.
 
     check(record, *, …) -> str | None                      a reason to drop
-    rewrite(record, *, …) -> Record                        the same record saying something else
+    rewrite(record, *, …) -> Record | (Record, spans)      the same record saying something else
     select(records, *, …) -> Iterator[Record | Drop]       looks at all records; yields each one or a drop for it
 
-A recipe lists them: ``curate: [{use: drop_short, min_prompt_words: 3}, {use: drop_duplicates}]``. ``seed`` is given by
-parameter name.
+A recipe lists them: ``curate: [default, {use: drop_short, min_prompt_words: 3}]``, where ``default`` stands for all stages of
+the list of that name. Checks and rewrites see
+one record at a time and may run in other processes; a selection gets a sequence it can read again and again. ``seed``,
+``key`` and ``held_out`` (see `Injected`) are given by parameter name. The spans of a rewrite say where it changed the
+text before: ``{field, start, end, type}``.
 """
 
 from __future__ import annotations
 
 import functools
 import inspect
+import sys
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from tunesmith.errors import DataError, RecipeError, UsageError, did_you_mean
+from tunesmith.errors import DataError, RecipeError, TunesmithError, UsageError, did_you_mean
 from tunesmith.records import Drop, Record
 from tunesmith.registry import Registry
 
 Shape = Literal["check", "rewrite", "select"]
-INJECTED = ("seed",)
+INJECTED = ("seed", "key", "held_out")
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,13 @@ class BoundStage:
 
 STAGES: Registry[Stage] = Registry("stage")
 BASIC = ("normalize_text", "drop_empty", "drop_bad_order", "drop_duplicates")
-LISTS: dict[str, tuple[str, ...]] = {"none": (), "basic": BASIC, "default": BASIC}
+# What is right for most data. Masking personal data changes what is said, so it is one line to add and not in here.
+DEFAULT = (
+    *("fix_text", "strip_markup", "strip_no_input", "normalize_text"),
+    *("drop_empty", "drop_bad_order", "drop_placeholders", "drop_boilerplate", "drop_refusals", "drop_echoes"),
+    *("drop_truncated", "drop_unclosed_code", "drop_repetitive", "drop_duplicates", "drop_near_duplicates"),
+)
+LISTS: dict[str, tuple[str, ...]] = {"none": (), "basic": BASIC, "default": DEFAULT}
 
 
 def stage(name: str, shape: Shape) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -72,22 +83,87 @@ def bind_stages(curate: str | Sequence[str | Mapping[str, Any]], *, path: str = 
                 " Use none, basic, default or a list of stages."
             ],
         )
-    listed = LISTS[curate] if isinstance(curate, str) else curate
-    bound = [_bind(item, f"curate[{number}]", problems) for number, item in enumerate(listed)]
+    listed = [curate] if isinstance(curate, str) else curate
+    bound = [
+        _bind(item, f"curate[{number}]", problems)
+        for number, named in enumerate(listed)
+        for item in (LISTS.get(named, (named,)) if isinstance(named, str) else (named,))
+    ]
     if problems:
         raise RecipeError(path, problems)
     return [item for item in bound if item is not None]
 
 
+@dataclass(frozen=True)
+class Injected:
+    """What stages are given by parameter name besides their settings.
+
+    Attributes:
+        seed: decides every choice.
+        key: the secret that surrogates are made with.
+        held_out: paths of the files that are only tested on, whose records go before their duplicates elsewhere.
+    """
+
+    seed: int
+    key: bytes | None = field(default=None, repr=False)
+    held_out: tuple[str, ...] = ()
+
+
+def wants(bound: BoundStage, name: str) -> bool:
+    """Whether the stage asks for something of `Injected`."""
+    return name in _parameters(bound.stage.function)
+
+
+@functools.cache
+def _parameters(function: Callable[..., Any]) -> frozenset[str]:
+    return frozenset(inspect.signature(function).parameters)
+
+
+def needs_key(bound: BoundStage) -> bool:
+    """Whether what the stage makes depends on the key: where a stage has a mode, placeholders do not."""
+    return wants(bound, "key") and bound.settings.get("mode") != "placeholder"
+
+
+def is_importable(bound: BoundStage) -> bool:
+    """Whether another process can find the stage's function: not one made inside a function, or typed at a prompt."""
+    function = bound.stage.function
+    module = sys.modules.get(function.__module__)
+    found = functools.reduce(lambda thing, name: getattr(thing, name, None), function.__qualname__.split("."), module)
+    return found is function and (function.__module__ != "__main__" or hasattr(module, "__file__"))
+
+
+def given_function(bound: BoundStage, injected: Injected) -> Callable[..., Any]:
+    """The stage's function, every setting in place."""
+    by_name = {name: getattr(injected, name) for name in INJECTED if wants(bound, name)}
+    return functools.partial(bound.stage.function, **bound.settings, **by_name)
+
+
 def run_stage(
-    bound: BoundStage, records: Sequence[Record], *, seed: int
+    bound: BoundStage, records: Sequence[Record], injected: Injected
 ) -> tuple[list[Record], list[Drop], list[dict[str, Any]]]:
-    """Records that are left, drops, and which fields of which records changed (never their values)."""
-    wanted = inspect.signature(bound.stage.function).parameters
-    given = {**bound.settings, **({"seed": seed} if "seed" in wanted else {})}
-    function = functools.partial(bound.stage.function, **given)
-    runners = {"check": _run_check, "rewrite": _run_rewrite, "select": _run_select}
+    """Records that are left, drops, and which fields of which records changed (never their values).
+
+    Raises `DataError` where the stage itself fails, with the record it failed at.
+    """
+    function = given_function(bound, injected)
+    if bound.stage.shape == "select":
+        parts = list(select(bound.stage.name, function, records))
+        return [p for p in parts if isinstance(p, Record)], [p for p in parts if isinstance(p, Drop)], []
+    runners = {"check": _run_check, "rewrite": _run_rewrite}
     return runners[bound.stage.shape](bound.stage.name, function, records)
+
+
+def select(name: str, function: Callable[..., Any], records: Sequence[Record]) -> Iterator[Record | Drop]:
+    """What a selection yields. Raises `DataError` where it did not answer for each record."""
+    count = 0
+    for part in function(records):
+        count += 1
+        yield part
+    if count != len(records):
+        raise DataError(
+            f"stage {name} was given {len(records)} records and answered for {count}:"
+            " it must yield each one or a drop for it."
+        )
 
 
 def _bind(item: Any, where: str, problems: list[str]) -> BoundStage | None:
@@ -131,7 +207,7 @@ def _setting_problem(where: str, stage: Stage, problem: Mapping[str, Any]) -> st
 def _run_check(name: str, function: Callable[..., str | None], records: Sequence[Record]):
     kept, drops = [], []
     for record in records:
-        reason = function(record)
+        reason = _call(name, function, record)
         if reason is None:
             kept.append(record)
         else:
@@ -139,25 +215,31 @@ def _run_check(name: str, function: Callable[..., str | None], records: Sequence
     return kept, drops, []
 
 
-def _run_rewrite(name: str, function: Callable[..., Record], records: Sequence[Record]):
-    written = [function(record) for record in records]
-    changes = [
-        {"id": old.id, "source": old.source, "stage": name, "fields": fields}
-        for old, new in zip(records, written)
-        if new is not old and (fields := changed_fields(old, new))
-    ]
+def _run_rewrite(name: str, function: Callable[..., Any], records: Sequence[Record]):
+    written, changes = [], []
+    for old in records:
+        answer = _call(name, function, old)
+        new, spans = answer if isinstance(answer, tuple) else (answer, [])
+        written.append(new)
+        if new is not old and (fields := changed_fields(old, new)):
+            change = {"id": old.id, "source": old.source, "stage": name, "fields": fields}
+            changes.append(change | ({"spans": spans} if spans else {}))
     return written, [], changes
 
 
-def _run_select(name: str, function: Callable[..., Iterator[Record | Drop]], records: Sequence[Record]):
-    parts = list(function(records))
-    kept = [part for part in parts if isinstance(part, Record)]
-    if len(parts) != len(records):
+def _call(name: str, function: Callable[..., Any], record: Record) -> Any:
+    """The stage's answer for one record; its failure named by where it stands, without the record's text."""
+    try:
+        return function(record)
+    except TunesmithError:
+        raise
+    except Exception as error:
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{frame.filename.rpartition('/')[2]}:{frame.lineno}"
         raise DataError(
-            f"stage {name} was given {len(records)} records and answered for {len(parts)}:"
-            " it must yield each one or a drop for it."
-        )
-    return kept, [part for part in parts if isinstance(part, Drop)], []
+            f"{record.source}: stage {name} failed with {type(error).__name__} at {where}."
+            " Leave the stage out, or look at the row."
+        ) from error
 
 
 def changed_fields(old: Record, new: Record) -> list[str]:
