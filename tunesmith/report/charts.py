@@ -55,6 +55,15 @@ class Series:
         return [(step.value, figure.value) for step, figure in self.points]
 
 
+@dataclass(frozen=True)
+class Bin:
+    """How many things lie between two whole numbers, both within."""
+
+    low: int
+    high: int
+    count: int
+
+
 def fit_axis(values: Sequence[float], *, from_zero: bool, num_ticks: int = 4) -> Axis:
     """An axis with ticks at multiples of 1, 2, 2.5 or 5 × 10ⁿ that holds all the values."""
     low, high = min(values), max(values)
@@ -170,6 +179,41 @@ def _draw_part(css_class: str, start: float, width: float, title: str) -> Markup
     return Markup('<rect class="{}" x="{:.3f}%" y="1" width="{:.3f}%" height="16"><title>{}</title></rect>').format(
         css_class, start, width, visible(title)
     )
+
+
+def draw_histogram(bins: Sequence[Bin], unit: str, label: str, *, height: int = 112) -> Markup:
+    """A column for every bin over the number it begins with; hovering tells the bin and its count."""
+    largest = max((item.count for item in bins), default=0)
+    if not largest:
+        return Markup("")
+    width = 100 / len(bins)
+    columns = [_draw_column(item, k * width, width, height, largest, unit) for k, item in enumerate(bins)]
+    line = Markup('<line class="grid" x1="0" x2="100%" y1="{0}" y2="{0}"/>').format(height)
+    return Markup('<svg class="histogram" width="100%" height="{}" role="img" aria-label="{}">{}{}</svg>').format(
+        height + 18, visible(label), Markup("").join(columns), line
+    )
+
+
+def _draw_column(item: Bin, start: float, width: float, height: int, largest: int, unit: str) -> Markup:
+    """The column, what it stands for, and its share above it where it is the largest."""
+    size = (height - 16) * item.count / largest
+    between = f"{item.low:,}" if item.low == item.high else f"{item.low:,} to {item.high:,}"
+    text = Markup('<text x="{:.3f}%" y="{:.1f}" text-anchor="middle">{}</text>')
+    column = Markup(
+        '<g><title>{}</title><rect class="hover" x="{x:.3f}%" y="0" width="{w:.3f}%" height="{h}"/>'
+        '<rect class="keep" x="{i:.3f}%" y="{y:.1f}" width="{n:.3f}%" height="{s:.1f}"/></g>'
+    ).format(
+        f"{between} {unit}: {item.count:,} records",
+        x=start, w=width, h=height, i=start + 0.06 * width, n=0.88 * width, y=height - size, s=size,
+    )  # fmt: skip
+    middle = start + width / 2
+    top = text.format(middle, height - size - 4, f"{item.count:,}") if item.count == largest else Markup("")
+    return column + text.format(middle, height + 14, _short(item.low)) + top
+
+
+def _short(number: int) -> str:
+    """``500``, ``2k``, ``50k``, ``1M``."""
+    return f"{number // 10**6}M" if number >= 10**6 else f"{number // 1000}k" if number >= 1000 else str(number)
 
 
 def draw_lines(

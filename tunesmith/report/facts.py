@@ -9,11 +9,12 @@ from statistics import fmean
 from typing import Literal
 
 from tunesmith.report.charts import Axis, Interval, Point, Role, fit_axis
+from tunesmith.report.data import DataFacts
 from tunesmith.report.examples import Examples, FamilyAnswers, read_examples
 from tunesmith.report.folder import Figure, RunFolder
 from tunesmith.report.results import Result, Results, format_system, read_results
 from tunesmith.report.splits import Family, Row, Split, columns_of, cross_splits, name_known, read_splits
-from tunesmith.report.text import format_count, format_number, is_number
+from tunesmith.report.text import format_count, format_number, is_number, join_places
 
 NUM_PLACES = 3
 NOT_REJECTING = ("max_records", "mix", "render")
@@ -23,13 +24,15 @@ State = Literal["trained", "interrupted", "evaluated only", "prepared"]
 
 @dataclass(frozen=True)
 class DropReason:
-    """Why records were left out at a stage, how many, where the first of them stand and what is said of the first."""
+    """Why records (or parts of rows) were left out at a stage, how many, where the first of them stand and what is said
+    of the first."""
 
     stage: str
     reason: str
     count: Figure
     places: str
     detail: str
+    is_part: bool
 
 
 @dataclass
@@ -52,6 +55,7 @@ FILES = (
     FileNote("recipe.yaml", "every setting of the run, defaults written out"),
     FileNote("provenance.json", "versions, hardware, seeds, checksums of inputs, the command"),
     FileNote("data/funnel.json", "rows and records in and out of every stage"),
+    FileNote("data/profile.json", "sources, licences, lengths, languages, personal data"),
     FileNote("data/dropped.jsonl", "every row left out, with its line and reason"),
     FileNote("data/changes.jsonl", "which records a stage rewrote"),
     FileNote("data/train.jsonl", "the records trained on"),
@@ -166,23 +170,27 @@ class Facts:
                 count,
                 self._places_of(stage.at("stage").value, reason),
                 self._detail_of(stage.at("stage").value, reason),
+                bool(words),
             )
             for stage in self.stages
             for kind, words in kinds
             for reason, count in sorted(stage.at(kind).entries(), key=lambda entry: (-(entry[1].value or 0), entry[0]))
         ]
 
+    @property
+    def drop_examples(self) -> list[tuple[DropReason, list[Figure]]]:
+        """Rows that were left out, by reason, masked."""
+        stages = [stage.at("stage").value for stage in self.stages]
+        known = [(drop, next((s for s in stages if drop.stage.startswith(s)), "")) for drop in self.drop_reasons]
+        found = [(drop, self.data.examples_of(stage, drop.reason)) for drop, stage in known]
+        return [(drop, examples) for drop, examples in found if examples]
+
     def _detail_of(self, stage: str, reason: str) -> str:
         return self._first_drops(stage, reason).detail
 
     def _places_of(self, stage: str, reason: str) -> str:
-        """The first places of a drop as ``data/a.jsonl:3, :34``, or an empty text."""
-        told, last = [], None
-        for source in self._first_drops(stage, reason).places:
-            path, _, line = source.rpartition(":")
-            told.append(f":{line}" if path == last else source)
-            last = path
-        return ", ".join(told)
+        """The first places of a drop, or an empty text."""
+        return join_places(self._first_drops(stage, reason).places)
 
     def _first_drops(self, stage: str, reason: str) -> _FirstDrops:
         return self._drops.get((stage, reason)) or self._drops.get((None, reason)) or _FirstDrops()
@@ -196,9 +204,13 @@ class Facts:
             stage, reason, source = (row.at(key).value for key in ("stage", "reason", "source"))
             found = drops.setdefault((stage if stage in known else None, reason), _FirstDrops())
             found.detail = found.detail or str(row.at("detail").value or "")
-            if len(found.places) < NUM_PLACES and source:
+            if len(found.places) < NUM_PLACES and source and source not in found.places:
                 found.places.append(str(source))
         return drops
+
+    def changed_by(self, stage: Figure) -> Figure:
+        """Number of records a stage rewrote; unknown for one that rewrites nothing."""
+        return self.data.profile.at("changes", stage.at("stage").value, "num_changes")
 
     def bar_of(self, stage: Figure) -> list[tuple[str, float, str]]:
         """What a stage gave out, by split where it tells them, and what it dropped: parts of a bar."""
@@ -212,6 +224,11 @@ class Facts:
     def funnel_scale(self) -> float:
         """The longest bar of the funnel, in records."""
         return max(sum(size for _, size, _ in self.bar_of(stage)) for stage in self.stages)
+
+    @cached_property
+    def data(self) -> DataFacts:
+        """What the records are like."""
+        return DataFacts(self.run.profile, self.run.funnel)
 
     def ledger_of(self, split: str) -> Figure:
         return self.run.ledger.at(split)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -103,6 +103,10 @@ class RunFolder:
         return self._document("data/funnel.json", read_json)
 
     @cached_property
+    def profile(self) -> Figure:
+        return self._document("data/profile.json", read_json)
+
+    @cached_property
     def ledger(self) -> Figure:
         return self._document("data/ledger.json", read_json)
 
@@ -137,6 +141,24 @@ class RunFolder:
                 self.unreadable.append(f"{name}:{row.source.rpartition(':')[2]}")
             else:
                 yield Figure(row.value, f"{name}:{row.line}")
+
+
+class InspectedFile(RunFolder):
+    """A file as `tunesmith data inspect` sees it, in the shape of a run folder that holds nothing but data."""
+
+    def __init__(self, found: Mapping[str, Any]) -> None:
+        super().__init__(Path(found["source"]))
+        object.__setattr__(self, "_found", found)
+
+    def _document(self, name: str, read: Callable[[Path], Any]) -> Figure:
+        kept = {"data/funnel.json": "funnel", "data/profile.json": "profile"}
+        key = kept.get(name)
+        return Figure(self._found[key], f"--json#/{key}") if key else Figure(None, name)
+
+    def rows(self, name: str) -> Iterator[Figure]:
+        """The first drops of each reason; nothing else was written."""
+        examples = self._found["profile"]["examples"] if name == "data/dropped.jsonl" else []
+        return (Figure(row, f"--json#/profile/examples/{k}") for k, row in enumerate(examples))
 
 
 def _read_yaml(path: Path) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.resources import files
 from typing import Any
@@ -13,10 +13,12 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from tunesmith.curation.examples import mask_row
 from tunesmith.report import charts
 from tunesmith.report.advice import advise
-from tunesmith.report.facts import Facts
-from tunesmith.report.folder import Figure, Sentence
+from tunesmith.report.data import MAX_BARS, MAX_FILES
+from tunesmith.report.facts import Facts, share
+from tunesmith.report.folder import Figure, InspectedFile, Sentence
 from tunesmith.report.results import MEANINGS, format_system
 from tunesmith.report.splits import best_of
 from tunesmith.report.text import (
@@ -64,13 +66,49 @@ FORMATS: dict[str, Callable[[Any], str]] = {
 
 def render_html(facts: Facts) -> str:
     """The page: one file, inline style, charts and script; a policy that lets nothing be loaded."""
+    return _render_page("html.jinja", _context(facts))
+
+
+def render_inspection(found: Mapping[str, Any]) -> str:
+    """The page of a file nobody has touched, from what `Inspection.to_dict` tells; it looks like a run's data page."""
+    facts = Facts(InspectedFile(found))
+    examples = [_masked_row(row) for row in found["rows"]]
+    context = {"facts": facts, "data": facts.data, "found": found, "examples": examples, "headline": _headline(found)}
+    return _render_page("inspection.jinja", context)
+
+
+def _headline(found: Mapping[str, Any]) -> str:
+    """What it is good for, in a sentence or two."""
+    answered = found["records"] - found["num_without_answer"] - found["num_empty_answers"]
+    lost = sum(found["dropped"].values())
+    if not found["records"]:
+        return "No row can be used as it stands."
+    kind = f"The format is {found['format']}."
+    if not answered:
+        return f"{kind} No record has an answer: good for being tested on, not for training."
+    told = f"{answered:,} have an answer and can be trained on" if answered < found["records"] else "All have an answer"
+    rows = f"; {lost:,} {'row is' if lost == 1 else 'rows are'} lost" if lost else ""
+    count = len(found["advice"])
+    fix = f" {count} {'thing' if count == 1 else 'things'} to fix." if count else ""
+    return f"{kind} {told}{rows}.{fix}"
+
+
+def _masked_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A record as the page shows it."""
+    masked = mask_row({"messages": row["messages"]})["messages"]
+    turns = [(message["role"], message["content"]) for message in masked]
+    return {"task": row["task"], "source": row["source"], "turns": turns}
+
+
+def _render_page(template: str, context: Mapping[str, Any]) -> str:
     style, script = (
         files(__package__).joinpath(name).read_text(encoding="utf-8") for name in ("style.css", "table.js")
     )
-    environment = _environment("html.jinja", _figure_html, visible)
-    environment.globals.update(charts=charts, fold=_fold, breakable=_breakable)
-    return environment.get_template("html.jinja").render(
-        **_context(facts),
+    environment = _environment(template, _figure_html, visible)
+    environment.globals.update(charts=charts, fold=_fold, breakable=_breakable, share=share)
+    environment.globals.update(max_bars=MAX_BARS, max_files=MAX_FILES)
+    return environment.get_template(template).render(
+        **context,
         style=Markup(style),
         script=Markup(script),
         style_hash=_hash(style),
@@ -109,7 +147,7 @@ def _environment(template: str, figure: Callable, clean: Callable[[str], str]) -
 
     environment = Environment(
         loader=PackageLoader(__package__, "."),
-        autoescape=template.startswith("html"),
+        autoescape=template != "markdown.jinja",
         finalize=finalize,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -120,6 +158,7 @@ def _environment(template: str, figure: Callable, clean: Callable[[str], str]) -
     environment.filters["figure"] = lambda value, name: figure(FORMATS[name], value)
     environment.filters["lower_first"] = lambda text: text[:1].lower() + text[1:]
     environment.filters["sentence"] = partial(_sentence, figure)
+    environment.filters["coded"] = _coded
     return environment
 
 
@@ -144,6 +183,11 @@ def _sentence(figure: Callable, sentence: Sentence) -> Markup:
     return Markup(sentence.text).format(*parts)
 
 
+def _coded(text: str) -> Markup:
+    """A text on the page, what stands between backticks as code."""
+    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(visible(text)))))
+
+
 def _fold(text: object) -> tuple[str, str, int]:
     """A long text as what is shown, what is folded away, and the number of characters left out altogether."""
     full = str(text)
@@ -166,7 +210,7 @@ def _cut(text: str) -> str:
 
 def _breakable(name: str) -> Markup:
     """A name that may be broken after its underscores and slashes."""
-    return Markup(re.sub(r"([_/])", r"\1<wbr>", str(escape(visible(name)))))
+    return Markup(re.sub(r"(?<!…)([_/])", r"\1<wbr>", str(escape(visible(name)))))
 
 
 def _hash(text: str) -> str:

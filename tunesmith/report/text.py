@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 
 NOT_AVAILABLE = "n/a"
 MINUS = "\u2212"
+LONG_PATH = 40
 
 # What changes how a page or a terminal behaves rather than what it says: control characters but tab and newline, line
 # and paragraph separators, bidirectional overrides and isolates (CVE-2021-42574), byte order mark, surrogates, tags.
@@ -37,6 +39,20 @@ def fence(text: str) -> str:
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
     ticks = "`" * max(3, longest + 1)
     return f"{ticks}text\n{visible(text)}\n{ticks}"
+
+
+def join_places(places: Iterable[str]) -> str:
+    """``path:line``s as ``data/a.jsonl:3, :34``; of a path with many folders only the last one is named."""
+    told, last = [], None
+    for place in places:
+        path, _, line = place.rpartition(":")
+        told.append(f":{line}" if path == last else f"{_shortened(path)}:{line}")
+        last = path
+    return ", ".join(told)
+
+
+def _shortened(path: str) -> str:
+    return path if len(path) <= LONG_PATH else "…/" + "/".join(path.split("/")[-2:])
 
 
 def is_number(value: object) -> bool:

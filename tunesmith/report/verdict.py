@@ -171,7 +171,8 @@ def _data(facts: Facts) -> Sentence | None:
     if not facts.rows_in.known:
         return None
     said = Sentence("{0} rows came in", (("count", facts.rows_in),))
-    reasons = sorted(facts.drop_reasons, key=lambda drop: -(drop.count.value or 0))[:2]
+    whole = [drop for drop in facts.drop_reasons if not drop.is_part]
+    reasons = sorted(whole, key=lambda drop: -(drop.count.value or 0))[:2]
     if facts.num_rejected.value and reasons:
         listed = " and ".join(f"“{{{k + 1}}}”" for k in range(len(reasons)))
         parts = (("count", facts.num_rejected), *(("words", drop.reason) for drop in reasons))
