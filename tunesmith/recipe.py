@@ -60,6 +60,10 @@ class Source(Section):
         description="Our name (instruction, input, output, system, task …) to the file's, where it is not seen.",
     )
     task: str | None = Field(None, description="Task name for all its records.")
+    license: str | None = Field(
+        None,
+        description="Under what terms it may be used, such as CC-BY-4.0; told on the card. Rows may name their own.",
+    )
     hub_split: str = Field("train", description="Which split of a Hugging Face dataset to read.")
     hub_config: str | None = Field(None, description="Which configuration of a Hugging Face dataset to read.")
 
@@ -81,6 +85,11 @@ class DataSection(Section):
         0.1, ge=0, lt=1, description="Share of the records held out to compare base and tuned."
     )
     seed: int = Field(0, ge=0, description="Decides the split and the choice of records.")
+    num_workers: int | None = Field(
+        None,
+        ge=1,
+        description="Processes that clean the rows of large sources; by default one per core. The result is the same.",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -201,7 +210,7 @@ class Recipe(Section):
 
     model: ModelSection
     data: DataSection
-    curate: Curate = Field("basic", description="none, basic, default, or a list of stages.")
+    curate: Curate = Field("basic", description="none, basic, default, or a list of stages; default may stand in it.")
     template: TemplateSection = TemplateSection()
     adapter: AdapterSection = FullSection()
     train: TrainSection = TrainSection()
@@ -244,8 +253,23 @@ def load_recipe(
         UsageError: the file is missing, unreadable or no YAML mapping.
         RecipeError: keys or values are wrong; every problem at once.
     """
-    path = _recipe_file(Path(path))
-    translation = translate(_without_empty_sections(read_yaml(path)), FIELDS)
+    return make_recipe(read_recipe_values(path), overrides, path=str(_recipe_file(Path(path))), notify=notify)
+
+
+def read_recipe_values(path: str | Path) -> dict[str, Any]:
+    """What stands in the YAML file of a recipe (or of a run folder), not checked. Raises `UsageError`."""
+    return read_yaml(_recipe_file(Path(path)))
+
+
+def make_recipe(
+    values: dict[str, Any],
+    overrides: Sequence[str] = (),
+    *,
+    path: str = "recipe",
+    notify: Callable[[str], None] | None = None,
+) -> Recipe:
+    """The recipe these values make, as `load_recipe` does it; ``path`` is what an error calls them."""
+    translation = translate(_without_empty_sections(values), FIELDS)
     values, problems, notices = translation.values, list(translation.problems), translation.notices
     overridden: dict[Where, str] = {}
     for override in overrides:
@@ -257,7 +281,7 @@ def load_recipe(
         _line(where, what, overridden) for where, what in invalid
     ]
     if recipe is None or lines:
-        raise RecipeError(str(path), lines)
+        raise RecipeError(path, lines)
     for notice in notices if notify is not None else ():
         notify(notice)
     return recipe

@@ -4,6 +4,7 @@ runs/NAME/
   recipe.yaml  provenance.json  metrics.jsonl  training.json  judgements.jsonl  report.html  report.md
   data/{train,validation,test,dropped,changes}.jsonl  data/card.md  data/funnel.json  data/ledger.json
   checkpoints/step-000500/  model/  eval/SYSTEM/TASK.jsonl  eval/summary.json
+  .curation/   only until the data is written: what of it is finished (see curation/work.py)
   run.lock     only while a process works on it: which one, where and since when
 """
 
@@ -27,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from tunesmith import __version__
-from tunesmith.errors import DataError, ResourceError, UsageError
+from tunesmith.errors import DataError, Interrupted, ResourceError, UsageError
 from tunesmith.files import file_sha256, missing_path, read_json, write_json, write_text
 from tunesmith.recipe import Recipe, dump_recipe, load_recipe, recipe_differences
 
@@ -40,12 +41,12 @@ except ImportError:  # Windows: the process id in the lock file decides alone
 LAYOUT = (
     "recipe.yaml", "provenance.json", "metrics.jsonl", "training.json", "judgements.jsonl", "report.html", "report.md",
     "data/train.jsonl", "data/validation.jsonl", "data/test.jsonl", "data/dropped.jsonl", "data/changes.jsonl",
-    "data/card.md", "data/funnel.json", "data/ledger.json", "checkpoints/step-*", "model/*", "model.tmp",
-    "eval/*/*.jsonl", "eval/*/system.json", "eval/summary.json",
+    "data/card.md", "data/funnel.json", "data/ledger.json", "data/profile.json", "data/decontamination.json", "checkpoints/step-*", "model/*", "model.tmp",
+    "eval/*/*.jsonl", "eval/*/system.json", "eval/summary.json", ".curation",
 )  # fmt: skip
 # A resumed run may change these: how often something is written, how it is tested, and for how long it goes on.
 FREE_ON_RESUME = (
-    "output_dir", "evaluate.", "train.logging_steps", "train.save_steps", "train.max_steps", "train.num_train_epochs",
+    "output_dir", "data.num_workers", "evaluate.", "train.logging_steps", "train.save_steps", "train.max_steps", "train.num_train_epochs",
 )  # fmt: skip
 # `list_runs` looks at a lock by holding it for a moment; a run that starts just then waits so long.
 LOCK_PATIENCE_S = 0.3
@@ -81,6 +82,7 @@ class Run:
     report_md = property(lambda self: self.path / "report.md")
     lock_file = property(lambda self: self.path / "run.lock")
     data_dir = property(lambda self: self.path / "data")
+    curation_dir = property(lambda self: self.path / ".curation")  # only until the data is written
     train_file = property(lambda self: self.data_dir / "train.jsonl")
     validation_file = property(lambda self: self.data_dir / "validation.jsonl")
     test_file = property(lambda self: self.data_dir / "test.jsonl")
@@ -162,7 +164,7 @@ class Run:
             inside = sorted(os.listdir(self.path)) if self.path.is_dir() else []
         if self._lock is None and self.lock_file.name in inside:
             return  # somebody is writing it at this moment; looked at again once the lock is ours
-        if set(inside) - {self.lock_file.name} and not self.exists():
+        if set(inside) - {self.lock_file.name, self.curation_dir.name} and not self.exists():
             some = ", ".join(inside[:3]) + (" …" if len(inside) > 3 else "")
             raise UsageError(
                 f"{self.path}: not empty and no run folder (it holds {some}). Choose another --output-dir."
@@ -303,14 +305,18 @@ class Run:
         return self
 
     def __exit__(self, kind: object, *exc_info: object) -> None:
-        if kind is not None and self._is_new:
+        if kind is not None and kind is not Interrupted and self._is_new:
             self._leave_nothing_begun()
         self.release()
 
     def _leave_nothing_begun(self) -> None:
-        """Take back a run that failed before it wrote any data: the next attempt, with another recipe, begins anew."""
+        """Take back a run that failed before it wrote any data: the next attempt, with another recipe, begins anew.
+
+        What was curated stays for it, and counts only where data and stages are the same.
+        """
+        begun = {self.recipe_file.name, self.provenance_file.name, self.lock_file.name, self.curation_dir.name}
         with suppress(OSError):
-            if set(os.listdir(self.path)) <= {"recipe.yaml", "provenance.json", self.lock_file.name}:
+            if set(os.listdir(self.path)) <= begun:
                 self.recipe_file.unlink(missing_ok=True)
                 self.provenance_file.unlink(missing_ok=True)
                 self.lock_file.unlink(missing_ok=True)

@@ -19,7 +19,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from tests.models import save_tiny
 from tests.workflows.recipes import recipe, write_rows
-from tunesmith.errors import CheckpointError, DataError, UsageError
+from tunesmith.curation import division
+from tunesmith.curation.chunks import Course
+from tunesmith.errors import CheckpointError, DataError, Interrupted, UsageError
 from tunesmith.files import read_json, read_jsonl
 from tunesmith.model.load import load_model
 from tunesmith.progress import SilentProgress
@@ -55,6 +57,26 @@ def test_a_run_leaves_the_whole_folder(runs, shape):
     ]  # fmt: skip
     assert [name for name in wanted if not (folder / name).is_file()] == []
     assert not (folder / "run.lock").exists()
+
+
+def test_a_run_that_is_stopped_while_data_is_made_ready_goes_on_from_there(model_folders, tmp_path, monkeypatch):
+    made = recipe(model_folders["llama"], write_rows(tmp_path / "rows.jsonl"))
+    with monkeypatch.context() as patch, pytest.raises(Interrupted):
+        patch.setattr(division, "split_records", interrupt)
+        run(made, tmp_path / "run", until="train")
+    assert (tmp_path / "run" / ".curation" / "00-read" / "journal.jsonl").is_file()
+    with monkeypatch.context() as patch:
+        patch.setattr(Course, "__call__", interrupt)  # nothing is read or cleaned again
+        run(made, tmp_path / "run", until="train", resume=True)
+    run(made, tmp_path / "straight", until="train")
+    for name in (*SPLITS, "dropped", "changes"):
+        files = [tmp_path / folder / "data" / f"{name}.jsonl" for folder in ("run", "straight")]
+        assert files[0].read_bytes() == files[1].read_bytes()
+    assert not (tmp_path / "run" / ".curation").exists()
+
+
+def interrupt(*args, **settings):
+    raise Interrupted("Stopped; continue with --resume.", signal.SIGINT)
 
 
 @pytest.mark.parametrize("shape", ["llama", "t5"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -10,23 +11,39 @@ from rich.text import Text
 
 from tunesmith.cli.console import result_console
 from tunesmith.cli.preview_text import reasons
+from tunesmith.curation.advice import percent, say_type
+from tunesmith.curation.card import count_licenses, say_sampled
+from tunesmith.curation.language_names import name_language
+from tunesmith.files import refuse_overwriting, write_text
 
-NUM_TASKS, NUM_LINES_PER_MESSAGE = 8, 3
+NUM_TASKS, NUM_LANGUAGES, NUM_TYPES, NUM_LINES_PER_MESSAGE = 8, 4, 6, 3
+COLUMNS = " ▁▂▃▄▅▆▇█"
 
 
-def print_inspection(path: str, found: dict[str, Any]) -> None:
+def write_page(path: Path, found: dict[str, Any]) -> None:
+    """Write the page of an inspection. Raises `UsageError` where it would overwrite what was inspected."""
+    from tunesmith.report.render import render_inspection
+
+    refuse_overwriting([file["path"] for file in found["files"] if "sha256" in file], path)
+    write_text(path, render_inspection(found))
+
+
+def print_inspection(path: str, found: dict[str, Any], page: Path | None = None) -> None:
     console = result_console()
     console.print(Text(path, style="bold"), Text(f" {_size(found)}", style="dim"), soft_wrap=True)
     console.print(_facts(found))
     if found["records"]:
         console.print()
         console.print(_lengths(found["lengths"]))
+        _print_advice(console, found["advice"])
     console.print()
     for line in _first_dropped(found):
         console.print(line, soft_wrap=True)
     for row in found["rows"]:
         _print_row(console, row)
         console.print()
+    if page is not None:
+        console.print(Text(f"The page: {page}"), soft_wrap=True)
     if not found["problem"]:
         console.print(_judgement(path, found), soft_wrap=True)
 
@@ -45,17 +62,71 @@ def _facts(found: dict[str, Any]) -> Table:
     table.add_row(
         "records", f"{found['records']:,} with {found['num_messages']:,} messages: {reasons(found['roles']) or 'none'}"
     )
-    table.add_row("duplicates", f"{found['num_exact_duplicates']:,} exact")
+    table.add_row("duplicates", _duplicates(found))
     table.add_row(
         "answers", f"{found['num_empty_answers']:,} empty · {found['num_without_answer']:,} records without one"
     )
-    if found["would_be_dropped"]:
-        table.add_row("basic cleaning", Text(f"would drop {reasons(found['would_be_dropped'])}", style="yellow"))
+    forecast = found["profile"]["forecast"]
+    if forecast["stages"]:
+        table.add_row(f"curate: {forecast['curate']}", Text(_forecast(forecast), style="yellow"))
     if found["num_with_tools"]:
         table.add_row("tools", f"in {found['num_with_tools']:,} records")
     if found["tasks"]:
         table.add_row("tasks", Text(_tasks(found["tasks"])))
+    if found["records"]:
+        table.add_row("languages", _languages(found["profile"]))
+        table.add_row("personal data", _personal_data(found["profile"]))
+        table.add_row("licence", Text(_licenses(found["profile"])))
     return table
+
+
+def _duplicates(found: dict[str, Any]) -> str:
+    profile = found["profile"]
+    again = max(0, profile["num_repeated_prompts"] - profile["num_exact_duplicates"])
+    about = "" if profile["repeats_are_exact"] else "about "
+    return f"{about}{profile['num_exact_duplicates']:,} exact · {about}{again:,} ask the same and answer differently"
+
+
+def _forecast(forecast: dict[str, Any]) -> str:
+    counts = {reason: n for stage in forecast["stages"] for reason, n in stage["reasons"].items()}
+    changed = {stage["stage"]: stage["num_changed"] for stage in forecast["stages"] if stage["num_changed"]}
+    told = [f"would drop {forecast['num_dropped']:,} of {forecast['num_tried']:,}: {reasons(counts)}"] if counts else []
+    told += [f"would change {reasons(changed)}"] if changed else []
+    return "; ".join(told)
+
+
+def _languages(profile: dict[str, Any]) -> str:
+    counts, sampled = profile["languages"]["counts"], profile["languages"]["num_sampled"]
+    told = [f"{name_language(code)} {percent(count, sampled)}" for code, count in list(counts.items())[:NUM_LANGUAGES]]
+    more = ", …" if len(counts) > NUM_LANGUAGES else ""
+    return (
+        ", ".join(told) + more + (f" (of {say_sampled(profile, sampled)})" if sampled < profile["num_records"] else "")
+    )
+
+
+def _personal_data(profile: dict[str, Any]) -> str:
+    found = profile["personal_data"]
+    sampled = say_sampled(profile, found["num_sampled"])
+    ordered = sorted(found["types"].items(), key=lambda item: -item[1]["num_records"])
+    told = [f"{say_type(name)} {count['num_records']:,}" for name, count in ordered[:NUM_TYPES]]
+    more = ", …" if len(ordered) > NUM_TYPES else ""
+    return f"in {found['num_records']:,} of {sampled}: {', '.join(told)}{more}" if told else f"none seen in {sampled}"
+
+
+def _licenses(profile: dict[str, Any]) -> str:
+    counts = count_licenses(profile).most_common(4)
+    return ", ".join(f"{_fit(name, 40)} {count:,}" if len(counts) > 1 else name for name, count in counts)
+
+
+def _print_advice(console: Console, advice: list[dict[str, str]]) -> None:
+    for number, item in enumerate(advice, start=1):
+        if number == 1:
+            console.print(Text("\nWhat to fix", style="bold"))
+        console.print(
+            Text(f"{number} ", style="dim").append(item["title"], style="bold").append(f": {item['why']}", "")
+        )
+        if item["setting"]:
+            console.print(Text(f"  {item['setting']}", style="cyan"), soft_wrap=True)
 
 
 def _tasks(tasks: dict[str, int]) -> str:
@@ -68,13 +139,22 @@ def _lengths(lengths: dict[str, Any]) -> Table:
     table.add_column("length", style="dim", no_wrap=True)
     for name in ("min", "median", "95 %", "max"):
         table.add_column(name, justify="right")
+    table.add_column("how many")
     for part, units in lengths.items():
         for unit, values in units.items():
-            cells = (
-                ["n/a"] * 4 if values is None else [f"{values[key]:,.0f}" for key in ("min", "median", "p95", "max")]
-            )
-            table.add_row(f"{part}, {unit}", *cells)
+            if values is None:
+                table.add_row(f"{part}, {unit}", *["n/a"] * 4, "")
+            else:
+                cells = [f"{values[key]:,.0f}" for key in ("min", "median", "p95", "max")]
+                table.add_row(f"{part}, {unit}", *cells, _sketch(values["bins"]))
     return table
+
+
+def _sketch(bins: list[dict[str, int]]) -> str:
+    """``▁▂█▄``: a column for each bin of length; what holds anything is seen."""
+    largest = max(item["count"] for item in bins)
+    heights = [max(round(8 * item["count"] / largest), int(item["count"] > 0)) for item in bins]
+    return "".join(COLUMNS[height] for height in heights)
 
 
 def _first_dropped(found: dict[str, Any]) -> list[Text]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tunesmith.curation.pipeline import read_split
+from tunesmith.curation.data_folder import read_split
 from tunesmith.errors import UsageError, did_you_mean
 from tunesmith.evaluation.metrics import METRICS
 from tunesmith.evaluation.runner import Sample, answer_samples, score_predictions

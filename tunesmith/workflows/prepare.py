@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tunesmith.curation.pipeline import SPLITS, Prepared, prepare, read_split
+from tunesmith.curation.data_folder import read_split
+from tunesmith.curation.pipeline import prepare
+from tunesmith.curation.prepared import SPLITS, Prepared
 from tunesmith.errors import DataError, RowError
-from tunesmith.files import read_json, read_jsonl
+from tunesmith.files import Pathlike, read_json, read_jsonl
 from tunesmith.model.load import Kind
+from tunesmith.privacy.keys import read_key
 from tunesmith.progress import Progress
 from tunesmith.recipe import Recipe, TrainSection
 from tunesmith.records import Drop, Record
@@ -44,10 +47,13 @@ class Examples:
         return digest.hexdigest()
 
 
-def read_data(recipe: Recipe, console: Progress) -> Prepared:
-    """The recipe's records: read, cleaned and split."""
+def read_data(
+    recipe: Recipe, console: Progress, *, outside: Iterable[Pathlike] = (), work: Path | None = None
+) -> Prepared:
+    """The recipe's records: read, cleaned and split. The key of surrogates, where one is set, must lie ``outside``;
+    ``work`` is where to go on after an interruption (see `prepare`)."""
     console.say(f"Reading {', '.join(source.path for source in recipe.data.sources)}")
-    prepared = prepare(recipe.data, recipe.curate)
+    prepared = prepare(recipe.data, recipe.curate, key=read_key(outside=outside), work=work, console=console)
     for notice in prepared.notices:
         console.notice(notice)
     first, kept = prepared.funnel[0], {split: len(getattr(prepared, split)) for split in SPLITS}

@@ -8,7 +8,9 @@ from typing import Any, Literal
 
 import torch
 
-from tunesmith.curation.pipeline import Prepared, write_prepared
+from tunesmith.curation.data_folder import write_prepared
+from tunesmith.curation.prepared import Prepared
+from tunesmith.curation.work import remove_work
 from tunesmith.evaluation.summary import verdict_sentence
 from tunesmith.files import read_json, write_json
 from tunesmith.lm import Sampling
@@ -72,7 +74,7 @@ def _train(recipe: Recipe, run: Run, *, resume: bool, console: Progress, stop: S
     prepared = saved_data(run) if resume else None
     is_new = prepared is None
     if prepared is None:
-        prepared = read_data(recipe, console)
+        prepared = read_data(recipe, console, outside=[run.path], work=run.curation_dir)
     if run.training_file.is_file() and run.model_dir.is_dir() and not _wants_more_steps(recipe, run):
         return prepared
     opened = open_model(
@@ -81,6 +83,7 @@ def _train(recipe: Recipe, run: Run, *, resume: bool, console: Progress, stop: S
     examples, left = _examples(recipe, prepared, opened, console)
     if is_new:
         _write_data(run, recipe, left, examples, command)
+    remove_work(run.curation_dir)
     console.say(f"Training on {ledger_line(examples.train_ledger)}")
     tune(opened, examples, recipe, run, resume=resume, console=console, stop=stop)
     return left
