@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 
 import pytest
@@ -67,3 +69,13 @@ def test_time_does_not_explode_on_repeated_pieces(piece):
     begin = time.process_time()
     find_spans(text)
     assert time.process_time() - begin < 2
+
+
+def test_the_telephone_areas_of_the_world_are_not_loaded_for_the_names_of_countries():
+    script = (
+        "import sys\n"
+        "from tunesmith.privacy import find_spans\n"
+        "find_spans('Anna Lopez, 12 Main Street, Springfield, IL 62701, Uruguay')\n"
+        "assert 'phonenumbers.geodata' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)

@@ -10,6 +10,8 @@ from tunesmith.privacy.ner import find_entities
 from tunesmith.privacy.recognizers import find_patterns
 from tunesmith.privacy.spans import NAMES, TYPES, Span, resolve_overlaps
 
+_ALL_TYPES = frozenset(TYPES)
+
 
 def find_spans(
     text: str,
@@ -33,8 +35,8 @@ def find_spans(
     Raises:
         UsageError: where a type does not exist, or the model cannot be had.
     """
-    wanted = frozenset(TYPES if types is None else types)
-    check_types(wanted)
+    wanted = _ALL_TYPES if types is None else frozenset(types)
+    check_types(wanted - _ALL_TYPES)
     spans = find_patterns(text)
     if not wanted.isdisjoint(NAMES):
         spans += find_names(text, setting=setting)

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from tunesmith.privacy.names.cues import CUED, FOLLOWED
 from tunesmith.privacy.names.judge import judge
+from tunesmith.privacy.names.kinds import FIRST, NAMED, TOWN
 from tunesmith.privacy.names.persons import find_inverted
 from tunesmith.privacy.names.segments import find_segments
 from tunesmith.privacy.names.tables import Tables, load_tables
@@ -57,7 +58,7 @@ def find_names(text: str, *, setting: Sequence[str] = ()) -> list[Span]:
                 continue
         elif tone is Tone.ENCYCLOPEDIC or _is_idle(text, start, match.end(), run, tone, tables):
             continue
-        tokens = split_run(run, start)
+        tokens = split_run(run, start, tables.kinds)
         if len(tokens) == 1 and text.startswith(", ", tokens[0].end):
             spans += find_inverted(text, start, tables)
         for segment, is_titled in find_segments(text, tokens, tables):
@@ -65,7 +66,7 @@ def find_names(text: str, *, setting: Sequence[str] = ()) -> list[Span]:
     spans += find_uncased(text, tables, tones)
     if not text.isascii():
         spans += find_unspaced(text)
-    return [*_weigh(text, spans, tones)]
+    return [*_weigh(text, spans, tones)] if spans else spans
 
 
 def _is_personal(text: str, start: int, run: str) -> bool:
@@ -84,7 +85,7 @@ def _is_idle(text: str, start: int, end: int, run: str, tone: Tone, tables: Tabl
     if tone is Tone.PRIVATE or "-" in run:
         return False
     low = run.lower().removesuffix("'s").removesuffix("’s")
-    if low in (tables.first if tone is Tone.NEUTRAL else tables.named) or low in tables.towns:
+    if tables.kinds.get(low, 0) & (FIRST | TOWN if tone is Tone.NEUTRAL else NAMED):
         return False
     before = word_before(text, start)
     if before[-1:] in ("", ":") or before.strip(",.!(\"'") in CUED:
@@ -105,6 +106,8 @@ def _weigh(text: str, spans: list[Span], tones: Tones) -> Iterator[Span]:
 def _listed(text: str, spans: list[Span], tones: Tones) -> set[Span]:
     """Bare names of which at least three follow one another with nothing but commas, bullets or "and" between them."""
     listed: set[Span] = set()
+    if len(spans) < LIST:
+        return listed
     chain: list[Span] = []
     for span in sorted(spans, key=lambda span: span.start):
         if chain and not _GAP.fullmatch(text, chain[-1].end, span.start):

@@ -15,13 +15,14 @@ from tunesmith.privacy.names.cues import (
     cues_of_line,
     is_date,
 )
+from tunesmith.privacy.names.kinds import FAMOUS, FIRST, GRAMMAR, KNOWN_THING, LARGE, SMALL
 from tunesmith.privacy.names.organizations import likeness_of_organization
 from tunesmith.privacy.names.persons import MAYBE, NO, SURE, is_weak, likeness_of_person
-from tunesmith.privacy.names.places import find_state, has_postcode, is_large, likeness_of_place, state_after
+from tunesmith.privacy.names.places import find_state, has_postcode, likeness_of_place, state_after
 from tunesmith.privacy.names.tables import Tables
 from tunesmith.privacy.names.tokens import Left, Token, is_sentence_start, left_of, start_with_particles
 from tunesmith.privacy.names.tone import Tone, is_famed
-from tunesmith.privacy.names.words import ARTICLES, CALENDAR, FAMOUS, KNOWN_THINGS
+from tunesmith.privacy.names.words import ARTICLES, CALENDAR
 from tunesmith.privacy.spans import Span
 
 PERSON, LOCATION, ORGANIZATION = range(3)
@@ -54,18 +55,19 @@ def judge(text: str, tokens: Sequence[Token], is_titled: bool, tone: Tone, table
         yield _span(*there, ORGANIZATION, organization, _LEGAL + (cues.organization > 0) - SURE, tone)
         return
     name = " ".join([token.low for token in tokens])
-    likeness = (likeness_of_person(tokens, tables), likeness_of_place(tokens, name, tables), organization)
+    kind = tokens[0].kind if len(tokens) == 1 else tables.kinds.get(name, 0)
+    likeness = (likeness_of_person(tokens, tables), likeness_of_place(tokens, kind), organization)
     if likeness == (NO, NO, NO):
         return
-    cues = _all_cues(text, tokens, name, likeness, left, cues, there[1], tables)
+    cues = _all_cues(text, tokens, likeness[LOCATION] and not kind & LARGE, left, cues, there[1], tables)
     best = _best(likeness, cues)
     like, cue = likeness[best], cues[best]
-    if cue < 3 and (name in KNOWN_THINGS or name in FAMOUS or tokens[-1].low in FAMOUS):
+    if cue < 3 and (kind & (KNOWN_THING | FAMOUS) or tokens[-1].kind & FAMOUS):
         return
-    if like == MAYBE and cue < 2 and not _is_stranger(text, tokens, cue, left, tables):
+    if like == MAYBE and cue < 2 and not _is_stranger(text, tokens, cue, left):
         return
     if best == LOCATION:
-        yield from _place(text, tokens, name, like, cue, tone, tables)
+        yield from _place(text, tokens, kind, like, cue, tone, tables)
     elif best == ORGANIZATION:
         yield _span(*there, best, like, cue, tone)
     else:
@@ -75,14 +77,13 @@ def judge(text: str, tokens: Sequence[Token], is_titled: bool, tone: Tone, table
 def _all_cues(
     text: str,
     tokens: Sequence[Token],
-    name: str,
-    likeness: tuple[int, int, int],
+    is_town: bool,
     left: Left,
     before: Cues,
     end_of_organization: int,
     tables: Tables,
 ) -> Cues:
-    """What all that stands around the words says."""
+    """What all that stands around the words says; ``is_town``: they may be a place that not everybody knows."""
     end = tokens[-1].end
     after = cues_after(text, end)
     if before.place > 1 and after.place == 0 and text.startswith(POSSESSIVES, end):
@@ -92,7 +93,7 @@ def _all_cues(
     elif after is NONE and before is NONE:
         after = cues_of_line(text, tokens[0].start, end, left)
     cues = before.max(after)
-    if not likeness[LOCATION] or cues.place == 3 or is_large(name, tables):
+    if not is_town or cues.place == 3:
         return cues
     return cues._replace(place=3) if state_after(text, end, tables) or has_postcode(text, end) else cues
 
@@ -116,7 +117,7 @@ def _person(
     text: str, tokens: Sequence[Token], like: int, cue: int, is_bare: bool, left: Left, tone: Tone
 ) -> Iterator[Span]:
     start, end = start_with_particles(text, tokens[0].start), tokens[-1].end
-    if tokens[0].low in CALENDAR and is_date(text, end):
+    if tokens[0].kind & GRAMMAR and tokens[0].low in CALENDAR and is_date(text, end):
         return
     if tone in (Tone.PLAIN, Tone.NEUTRAL) and cue < 3 and is_famed(text, start, end, left):
         tone = Tone(tone + 1)
@@ -126,13 +127,13 @@ def _person(
 
 
 def _place(
-    text: str, tokens: Sequence[Token], name: str, like: int, cue: int, tone: Tone, tables: Tables
+    text: str, tokens: Sequence[Token], kind: int, like: int, cue: int, tone: Tone, tables: Tables
 ) -> Iterator[Span]:
     """A place; what everybody knows is private only where a person speaks of herself, or lives there."""
     start, end = tokens[0].start, tokens[-1].end
     if text.startswith("-", end):
         return
-    if is_large(name, tables) and (cue < 3 or tone is Tone.NEUTRAL):
+    if kind & LARGE and (cue < 3 or tone is Tone.NEUTRAL):
         like = like - 1 if tone is Tone.PRIVATE or (tone is Tone.PLAIN and cue == 2) else 1 - cue
     elif tone is Tone.NEUTRAL:
         like -= 1
@@ -142,7 +143,7 @@ def _place(
         yield from find_state(text, end, span.score, tables)
 
 
-def _is_stranger(text: str, tokens: Sequence[Token], cue: int, left: Left, tables: Tables) -> bool:
+def _is_stranger(text: str, tokens: Sequence[Token], cue: int, left: Left) -> bool:
     """Whether words that hardly a cue speaks for are a name all the same: capitals inside a sentence, no known word."""
     is_start = is_sentence_start(text, tokens[0].start)
     if cue == 0:
@@ -150,12 +151,12 @@ def _is_stranger(text: str, tokens: Sequence[Token], cue: int, left: Left, table
             return False
         if is_start and _VERB.match(text, tokens[-1].end) is None:
             return False
-    return all(token.word.islower() or _is_strange(token, is_start, tables) for token in tokens)
+    return all(token.kind & SMALL or _is_strange(token, is_start) for token in tokens)
 
 
-def _is_strange(token: Token, is_start: bool, tables: Tables) -> bool:
+def _is_strange(token: Token, is_start: bool) -> bool:
     if len(token.word) < 3 or not token.word[1:].islower():
         return False
-    if token.low in tables.first and not is_start and token.low not in KNOWN_THINGS:
+    if not is_start and token.kind & (FIRST | KNOWN_THING) == FIRST:
         return True
-    return not is_weak(token.low, tables) and _DERIVED.search(token.low) is None
+    return not is_weak(token) and _DERIVED.search(token.low) is None

@@ -5,20 +5,30 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from tunesmith.privacy.names.tables import Tables
-from tunesmith.privacy.names.tokens import Token
-from tunesmith.privacy.names.words import (
+from tunesmith.privacy.names.kinds import (
     AMBIGUOUS,
-    ASIAN_SURNAMES,
-    EXTRA_FIRST_NAMES,
-    EXTRA_LAST_NAMES,
-    GROUP_HEADS,
-    LANGUAGES,
-    LEGAL_FORMS,
-    PLACE_BEGINNINGS,
-    SUFFIXES,
-    THINGS,
+    ASIAN_SURNAME,
+    COMMON,
+    COUNTRY,
+    EXTRA_FIRST,
+    FIRST,
+    GROUP_HEAD,
+    JOINT,
+    LANGUAGE,
+    LAST,
+    LEGAL,
+    ORDINARY,
+    PLACE,
+    PLACE_BEGINNING,
+    PLACE_START,
+    SMALL,
+    SUFFIX,
+    THING,
+    WEAK,
 )
+from tunesmith.privacy.names.tables import Tables
+from tunesmith.privacy.names.tokens import Token, kinds_in
+from tunesmith.privacy.names.words import EXTRA_FIRST_NAMES, EXTRA_LAST_NAMES
 from tunesmith.privacy.spans import Span
 
 NO, MAYBE, LIKELY, SURE = range(4)
@@ -37,30 +47,30 @@ _INVERTED = re.compile(
 def likeness_of_person(tokens: Sequence[Token], tables: Tables) -> int:
     """`SURE` for a first with a last name, `LIKELY` for one of them with a stranger, `MAYBE` for strangers alone, `NO`
     where a word among them is that of a thing or a firm."""
-    names = [token for token in tokens if not token.word.islower() and token.low not in SUFFIXES]
-    if not names or len(names) > MAX_WORDS or tokens[-1].word.islower():
+    names = [token for token in tokens if not token.kind & (SMALL | SUFFIX)]
+    if not names or len(names) > MAX_WORDS or tokens[-1].kind & SMALL:
         return NO
     if len(names) == 1:
         return _likeness_of_one(names[0], tables)
-    first, last = names[0].low, names[-1].low
+    first, last = names[0], names[-1]
     is_last = _is_last(last, tables)
-    if last in LEGAL_FORMS or last in GROUP_HEADS or any(name.low in THINGS for name in names[:-1]):
+    if last.kind & (LEGAL | GROUP_HEAD) or kinds_in(names[:-1]) & THING or kinds_in(tokens) & JOINT:
         return NO
-    if last in THINGS and not (len(names) == 2 and is_last and first in tables.first and first not in AMBIGUOUS):
+    if last.kind & THING and not (len(names) == 2 and is_last and first.kind & (FIRST | AMBIGUOUS) == FIRST):
         return NO
-    if _begins_with_place(names, tables) or any(token.low in ("of", "of the", "&") for token in tokens):
+    if _begins_with_place(names, tables):
         return NO
     if all(name.word.isupper() and len(name.word) > 2 for name in names):
-        return _likeness_in_capitals(first, last, is_last, tables)
-    if _is_asian_order(names, tables):
+        return _likeness_in_capitals(first, last, is_last)
+    if first.kind & ASIAN_SURNAME and _is_asian_order(names):
         return SURE
-    if first in tables.first or first.partition("-")[0] in tables.first:
-        return _likeness_after_first(names, is_last, tables)
-    if _INITIAL.fullmatch(names[0].word) and "." in names[0].word:
-        return SURE if is_last and last not in tables.ordinary else LIKELY
-    if _is_last(first, tables) and (is_last or last in tables.first) and not _is_common(first, tables):
-        return LIKELY if not _is_common(last, tables) else MAYBE
-    return LIKELY if _is_pair(names, tables) else MAYBE if _are_strangers(names, tables) else NO
+    if first.kind & FIRST or ("-" in first.low and tables.kinds.get(first.low.partition("-")[0], 0) & FIRST):
+        return _likeness_after_first(names, is_last)
+    if "." in first.word and _INITIAL.fullmatch(first.word):
+        return SURE if is_last and not last.kind & ORDINARY else LIKELY
+    if not first.kind & COMMON and _is_last(first, tables) and (is_last or last.kind & FIRST):
+        return MAYBE if last.kind & COMMON else LIKELY
+    return LIKELY if _is_pair(names) else MAYBE if _are_strangers(names) else NO
 
 
 def find_inverted(text: str, start: int, tables: Tables) -> list[Span]:
@@ -77,83 +87,78 @@ def find_inverted(text: str, start: int, tables: Tables) -> list[Span]:
     return []
 
 
-def is_weak(low: str, tables: Tables) -> bool:
+def is_weak(token: Token) -> bool:
     """Whether a first name is also a word, a place, or too short to be told from one."""
-    return low in AMBIGUOUS or low in tables.ordinary or low in tables.places or len(low) < 3
+    return bool(token.kind & WEAK) or len(token.low) < 3
 
 
 def _likeness_of_one(name: Token, tables: Tables) -> int:
-    low, word = name.low, name.word
-    if low in LANGUAGES:
+    low, word, kind = name.low, name.word, name.kind
+    if kind & LANGUAGE:
         return NO
-    if low in tables.first:
-        return MAYBE if is_weak(low, tables) and low not in EXTRA_FIRST_NAMES else LIKELY
-    if len(word) < 2 or low in THINGS or low in GROUP_HEADS:
+    if kind & FIRST:
+        return MAYBE if is_weak(name) and not kind & EXTRA_FIRST else LIKELY
+    if len(word) < 2 or kind & (THING | GROUP_HEAD):
         return NO
-    if word.isupper() and len(word) > 1:
-        is_known = low in tables.last and len(word) > 3
-        return MAYBE if is_known or (len(word) > 4 and low not in tables.ordinary) else NO
-    if "-" in low and all(part in tables.first and part not in tables.last for part in low.split("-")):
+    if word.isupper():
+        is_known = kind & LAST and len(word) > 3
+        return MAYBE if is_known or (len(word) > 4 and not kind & ORDINARY) else NO
+    if "-" in low and all(part & (FIRST | LAST) == FIRST for part in parts_of(low, tables)):
         return LIKELY
-    return NO if low in tables.countries else MAYBE
+    return NO if kind & COUNTRY else MAYBE
 
 
-def _likeness_in_capitals(first: str, last: str, is_last: bool, tables: Tables) -> int:
+def parts_of(low: str, tables: Tables) -> list[int]:
+    """What each part of a hyphenated word is known as."""
+    return [tables.kinds.get(part, 0) for part in low.split("-")]
+
+
+def _likeness_in_capitals(first: Token, last: Token, is_last: bool) -> int:
     """ "MARIA LOPEZ"; a heading is written so too."""
-    if first not in tables.first or first in AMBIGUOUS or first in tables.ordinary or last in tables.ordinary:
+    if first.kind & (FIRST | AMBIGUOUS | ORDINARY) != FIRST or last.kind & ORDINARY:
         return MAYBE
     return SURE if is_last else LIKELY
 
 
-def _is_pair(names: Sequence[Token], tables: Tables) -> bool:
+def _is_pair(names: Sequence[Token]) -> bool:
     """Two or three words that are in no dictionary, written as names are."""
-    if len(names) > 3 or names[0].low in PLACE_BEGINNINGS:
+    if len(names) > 3 or names[0].kind & PLACE_BEGINNING or kinds_in(names) & (WEAK | THING | GROUP_HEAD):
         return False
-    return all(
-        name.word[1:].islower() and len(name.word) > 2 and name.low not in tables.ordinary and name.low not in THINGS
-        and name.low not in GROUP_HEADS and name.low not in tables.places and name.low not in AMBIGUOUS
-        for name in names
-    )  # fmt: skip
+    return all(name.word[1:].islower() and len(name.word) > 2 for name in names)
 
 
-def _are_strangers(names: Sequence[Token], tables: Tables) -> bool:
-    return len(names) < 4 and not any(
-        name.low in THINGS or name.low in GROUP_HEADS or name.low in tables.countries
-        or (name.word.isupper() and len(name.word) > 1 and "." not in name.word)
-        for name in names
-    )  # fmt: skip
+def _are_strangers(names: Sequence[Token]) -> bool:
+    if len(names) > 3 or kinds_in(names) & (THING | GROUP_HEAD | COUNTRY):
+        return False
+    return not any(name.word.isupper() and len(name.word) > 1 and "." not in name.word for name in names)
 
 
 def _begins_with_place(names: Sequence[Token], tables: Tables) -> bool:
-    if names[0].low not in tables.place_heads:
+    if not names[0].kind & PLACE_START:
         return False
-    return any(" ".join(name.low for name in names[:length]) in tables.places for length in (2, 3))
+    return any(" ".join([name.low for name in names[:length]]) in tables.places for length in (2, 3))
 
 
-def _likeness_after_first(names: Sequence[Token], is_last: bool, tables: Tables) -> int:
-    first, last = names[0].low, names[-1]
-    if _is_common(first, tables) and _is_common(last.low, tables):
+def _likeness_after_first(names: Sequence[Token], is_last: bool) -> int:
+    first, last = names[0], names[-1]
+    if first.kind & COMMON and last.kind & COMMON:
         return MAYBE
-    if is_last or last.low in tables.first:
+    if is_last or last.kind & FIRST:
         return SURE
-    if _is_common(first, tables) or last.low in tables.ordinary or last.low in tables.places or len(last.low) < 2:
+    if first.kind & COMMON or last.kind & (ORDINARY | PLACE) or len(last.low) < 2:
         return MAYBE
     return MAYBE if last.word.isupper() and len(last.word) > 1 else SURE
 
 
-def _is_last(low: str, tables: Tables) -> bool:
-    return low in tables.last or ("-" in low and any(part in tables.last for part in low.split("-")))
+def _is_last(name: Token, tables: Tables) -> bool:
+    if name.kind & LAST:
+        return True
+    return "-" in name.low and any(part & LAST for part in parts_of(name.low, tables))
 
 
-def _is_common(low: str, tables: Tables) -> bool:
-    return low in AMBIGUOUS or low in tables.ordinary or low in THINGS or low in tables.countries
-
-
-def _is_asian_order(names: Sequence[Token], tables: Tables) -> bool:
-    """Surname first: Kim Min-jun, Nguyen Van An, Wang Xiaoming."""
-    if names[0].low not in ASIAN_SURNAMES or len(names) > 4:
+def _is_asian_order(names: Sequence[Token]) -> bool:
+    """A surname of Asia first: Kim Min-jun, Nguyen Van An, Wang Xiaoming."""
+    given = names[-1]
+    if len(names) > 4 or given.kind & (ORDINARY | THING):
         return False
-    given = names[-1].low
-    if given in tables.ordinary or given in THINGS:
-        return False
-    return given in tables.first or bool(_PINYIN.fullmatch(given)) or "-" in given
+    return bool(given.kind & FIRST) or "-" in given.low or _PINYIN.fullmatch(given.low) is not None

@@ -5,65 +5,67 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from tunesmith.privacy.names.kinds import (
+    AMBIGUOUS,
+    FIRST,
+    LARGE,
+    LAST,
+    NO_PLACE,
+    ORDINARY,
+    PLACE,
+    PLACE_BEGINNING,
+    PLACE_HEAD,
+    PLACE_START,
+    SMALL,
+)
 from tunesmith.privacy.names.persons import LIKELY, MAYBE, NO
 from tunesmith.privacy.names.tables import Tables
 from tunesmith.privacy.names.tokens import Token
-from tunesmith.privacy.names.words import (
-    AMBIGUOUS,
-    GROUP_HEADS,
-    LANGUAGES,
-    LEGAL_FORMS,
-    PLACE_BEGINNINGS,
-    PLACE_HEADS,
-    STATE_CODES,
-    THINGS,
-)
+from tunesmith.privacy.names.words import STATE_CODES
 from tunesmith.privacy.spans import Span
 
 MAX_WORDS = 5
-_NO_PLACES = LANGUAGES | GROUP_HEADS | LEGAL_FORMS | (THINGS - PLACE_HEADS) | {"&"}
 _NEXT = re.compile(r",? ([A-Z][\w.]*(?: [A-Z][\w]+){0,2})")
 _POSTCODE = re.compile(r",? [A-Z]{0,2} ?-?[0-9]{4,6}\b")
 
 
-def likeness_of_place(tokens: Sequence[Token], name: str, tables: Tables) -> int:
+def likeness_of_place(tokens: Sequence[Token], kind: int) -> int:
     """`LIKELY` for a place of the tables that is nobody's name, `MAYBE` for other words that could be one.
 
-    ``name`` are the words in lower case, joined.
+    ``kind`` is what the words together are known as.
     """
-    if name in tables.places:
-        is_name = len(tokens) == 1 and (name in tables.first or name in tables.last)
-        return MAYBE if (is_name and not is_large(name, tables)) or name in AMBIGUOUS else LIKELY
+    if kind & PLACE:
+        is_name = len(tokens) == 1 and kind & (FIRST | LAST) and not kind & LARGE
+        return MAYBE if is_name or kind & AMBIGUOUS else LIKELY
     if len(tokens) > MAX_WORDS:
         return NO
     for token in tokens:
-        if _is_no_place(token):
+        if token.kind & NO_PLACE or (len(token.low) < 3 and not token.kind & SMALL):
             return NO
-    if tokens[0].low in PLACE_BEGINNINGS and len(tokens) > 1:
-        return LIKELY
-    first, last = tokens[0], tokens[-1]
-    if last.low in PLACE_HEADS and len(tokens) > 1:
-        return MAYBE
-    if first.low in tables.first and first.low not in tables.places:
+    first, last = tokens[0].kind, tokens[-1].kind
+    if len(tokens) > 1:
+        if first & PLACE_BEGINNING:
+            return LIKELY
+        if last & PLACE_HEAD:
+            return MAYBE
+    if first & (FIRST | PLACE) == FIRST or (first | last) & ORDINARY:
         return NO
-    if last.low in tables.ordinary or first.low in tables.ordinary:
-        return NO
-    return NO if all(token.word.isupper() for token in tokens) and len(name) < 5 else MAYBE
+    return NO if _is_abbreviation(tokens) else MAYBE
 
 
-def is_large(name: str, tables: Tables) -> bool:
-    """Whether everybody knows the place: a country, a state, a capital, a city above a million."""
-    return name in tables.large or name in tables.countries or name in tables.states
+def _is_abbreviation(tokens: Sequence[Token]) -> bool:
+    """Up to four capital letters, spaces included."""
+    return sum([len(token.low) + 1 for token in tokens]) < 6 and all(token.word.isupper() for token in tokens)
 
 
 def longest_place(tokens: Sequence[Token], position: int, tables: Tables) -> int:
     """How many words from ``position`` on name a place of the tables; 0 where they name none."""
-    first = tokens[position].low
-    if first in tables.place_heads:
+    kind = tokens[position].kind
+    if kind & PLACE_START:
         for length in range(min(MAX_WORDS, len(tokens) - position), 1, -1):
-            if " ".join(token.low for token in tokens[position : position + length]) in tables.places:
+            if " ".join([token.low for token in tokens[position : position + length]]) in tables.places:
                 return length
-    return int(first in tables.places)
+    return int(kind & PLACE > 0)
 
 
 def has_postcode(text: str, end: int) -> bool:
@@ -94,7 +96,3 @@ def find_state(text: str, end: int, score: float, tables: Tables) -> Iterator[Sp
     if low not in tables.places and match[1] not in STATE_CODES:
         length = len(match[1].partition(" ")[0].rstrip("."))
     yield Span(match.start(1), match.start(1) + length, "LOCATION", score, "place_state")
-
-
-def _is_no_place(token: Token) -> bool:
-    return token.low in _NO_PLACES or (len(token.low) < 3 and not token.word.islower())

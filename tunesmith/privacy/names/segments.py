@@ -5,33 +5,40 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from tunesmith.privacy.names.cues import CUED
+from tunesmith.privacy.names.kinds import (
+    ASIAN_SURNAME,
+    BEFORE_NAME,
+    FIRST,
+    GRAMMAR,
+    LANGUAGE,
+    LAST,
+    LEGAL,
+    ORDINARY,
+    OWNER,
+    PLACE_BEGINNING,
+    PLACE_START,
+    SMALL,
+    STATELY,
+)
 from tunesmith.privacy.names.persons import LIKELY, likeness_of_person
 from tunesmith.privacy.names.places import longest_place
 from tunesmith.privacy.names.tables import Tables
-from tunesmith.privacy.names.tokens import Token, is_sentence_start
-from tunesmith.privacy.names.words import (
-    ASIAN_SURNAMES,
-    CALENDAR,
-    GREETINGS,
-    LANGUAGES,
-    LEGAL_FORMS,
-    NAMES_OF_MONTHS_AND_WILL,
-    PLACE_BEGINNINGS,
-    QUESTIONS,
-    STATELY,
-    TITLES,
-)
+from tunesmith.privacy.names.tokens import Token, is_sentence_start, kinds_in
+from tunesmith.privacy.names.words import NAMES_OF_MONTHS_AND_WILL
 
-_BEFORE_NAMES = TITLES | STATELY | GREETINGS
-_GRAMMAR = QUESTIONS | CALENDAR
+_DIVIDING = PLACE_START | BEFORE_NAME | GRAMMAR | SMALL | OWNER
+"""Without one of these a run is one segment."""
 _ASIAN_GIVEN = frozenset(("an", "do", "so", "my", "no", "he", "you", "in", "on", "may"))
 
 
 def find_segments(text: str, tokens: Sequence[Token], tables: Tables) -> Iterator[tuple[Sequence[Token], bool]]:
     """(words, whether a title stood before them) of each part of a run that may be a name."""
     if len(tokens) == 1:
-        if tokens[0].low not in _GRAMMAR:
+        if not tokens[0].kind & GRAMMAR:
             yield tokens, False
+        return
+    if not kinds_in(tokens) & _DIVIDING:
+        yield _without_plain_start(text, tokens, tables), False
         return
     current: list[Token] = []
     is_titled = False
@@ -41,8 +48,8 @@ def find_segments(text: str, tokens: Sequence[Token], tables: Tables) -> Iterato
         if length > 1:
             current += tokens[at : at + length]
         elif not current and _is_before_name(tokens, at):
-            is_titled = tokens[at].low not in STATELY
-        elif _parts(tokens, at, current, tables):
+            is_titled = not tokens[at].kind & STATELY
+        elif _parts(tokens, at, current):
             yield from _close(text, current, is_titled, tables)
             current, is_titled = [], False
         else:
@@ -56,36 +63,35 @@ def find_segments(text: str, tokens: Sequence[Token], tables: Tables) -> Iterato
 
 def _is_before_name(tokens: Sequence[Token], at: int) -> bool:
     """Whether a word says that a name follows: Mr, Dear, King."""
-    if tokens[at].low not in _BEFORE_NAMES:
+    if not tokens[at].kind & BEFORE_NAME:
         return False
-    return at + 1 == len(tokens) or tokens[at + 1].low not in LEGAL_FORMS
+    return at + 1 == len(tokens) or not tokens[at + 1].kind & LEGAL
 
 
-def _parts(tokens: Sequence[Token], at: int, current: Sequence[Token], tables: Tables) -> bool:
+def _parts(tokens: Sequence[Token], at: int, current: Sequence[Token]) -> bool:
     """Whether no name goes through a word: one of grammar or of the calendar, or a particle without a name."""
     token = tokens[at]
-    if not current and token.word.islower():
+    if not current and token.kind & SMALL:
         return True
-    if token.low not in _GRAMMAR:
+    if not token.kind & GRAMMAR:
         return False
-    if token.low in PLACE_BEGINNINGS and at + 1 < len(tokens):
+    if token.kind & PLACE_BEGINNING and at + 1 < len(tokens):
         return False
-    if current and current[0].low in ASIAN_SURNAMES and token.low in _ASIAN_GIVEN:
+    if current and current[0].kind & ASIAN_SURNAME and token.low in _ASIAN_GIVEN:
         return False
     is_initial = len(token.low) == 1 and bool(current)
-    return not is_initial and not _is_month_name(tokens, at, tables)
+    return not is_initial and not _is_month_name(tokens, at)
 
 
-def _is_month_name(tokens: Sequence[Token], at: int, tables: Tables) -> bool:
+def _is_month_name(tokens: Sequence[Token], at: int) -> bool:
     """Whether "April", "June" or "Will" is a person here: a last name follows."""
     if tokens[at].low not in NAMES_OF_MONTHS_AND_WILL or at + 1 == len(tokens):
         return False
-    following = tokens[at + 1].low
-    return following in tables.last and following not in tables.ordinary
+    return tokens[at + 1].kind & (LAST | ORDINARY) == LAST
 
 
 def _close(text: str, tokens: list[Token], is_titled: bool, tables: Tables) -> Iterator[tuple[Sequence[Token], bool]]:
-    while tokens and tokens[-1].word.islower():
+    while tokens and tokens[-1].kind & SMALL:
         tokens.pop()
     if tokens:
         yield _without_plain_start(text, tokens, tables), is_titled
@@ -93,11 +99,11 @@ def _close(text: str, tokens: list[Token], is_titled: bool, tables: Tables) -> I
 
 def _without_plain_start(text: str, tokens: Sequence[Token], tables: Tables) -> Sequence[Token]:
     """ "Passenger Maria Lopez" without the word that is none of the name."""
-    first = tokens[0].low
-    if len(tokens) == 1 or tokens[1].word.islower() or first in PLACE_BEGINNINGS:
+    kind = tokens[0].kind
+    if len(tokens) == 1 or tokens[1].kind & SMALL or kind & PLACE_BEGINNING:
         return tokens
-    if first not in LANGUAGES and (first not in tables.ordinary or first in tables.first):
+    if not kind & LANGUAGE and kind & (ORDINARY | FIRST) != ORDINARY:
         return tokens
     rest = tokens[1:]
     is_name = likeness_of_person(rest, tables) >= LIKELY
-    return rest if is_name or (first in CUED and is_sentence_start(text, tokens[0].start)) else tokens
+    return rest if is_name or (tokens[0].low in CUED and is_sentence_start(text, tokens[0].start)) else tokens

