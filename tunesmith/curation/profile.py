@@ -19,7 +19,8 @@ from tunesmith.curation.language import UNKNOWN, identify_language
 from tunesmith.curation.lengths import Lengths
 from tunesmith.curation.sample import EVERY, HashSample, hash_of
 from tunesmith.curation.sources import ReadReport
-from tunesmith.privacy import TYPES, find_spans
+from tunesmith.privacy import TYPES
+from tunesmith.privacy.fields import find_in_fields
 from tunesmith.records import Record, canonical_json
 
 SAMPLE_SIZE = 2_000
@@ -251,7 +252,8 @@ class Sampled:
 
     def find_types(self) -> Counter[str]:
         """Types of personal data in it, with how often."""
-        return Counter(span.type for text in (self.prompt, self.answer) if text for span in find_spans(text))
+        texts = [text for text in (self.prompt, self.answer) if text]
+        return Counter(span.type for spans in find_in_fields(texts) for span in spans)
 
 
 class Sample(HashSample[Sampled]):

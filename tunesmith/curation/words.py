@@ -101,11 +101,6 @@ def _woven(ones: Words, others: Words, is_one: np.ndarray) -> Words:
     return Words(hashes, has_digit, offsets)
 
 
-def hash_word(word: str) -> int:
-    """The hash `hash_words` gives to a single word."""
-    return int(hash_words([word]).hashes[0])
-
-
 def shingles(hashes: np.ndarray, offsets: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     """Hashes (uint64) of every ``size`` consecutive words of each text, and where those of each text begin.
 
