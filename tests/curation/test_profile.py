@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pickle
 import random
 
 import pytest
@@ -113,14 +112,11 @@ def test_equal_texts_with_other_tools_are_no_duplicates():
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_any_order_and_any_parts_give_the_same_numbers(seed):
+def test_any_order_gives_the_same_numbers(seed):
     records = some()
     whole = profile_of(records).to_dict()
     random.Random(seed).shuffle(records)
-    parts = [profile_of(records[k::4]) for k in range(4)]
-    total = Profile()
-    for part in parts:
-        total.merge(pickle.loads(pickle.dumps(part)))
+    total = profile_of(records)
     assert json.dumps(total.to_dict()["files"], sort_keys=True) == json.dumps(whole["files"], sort_keys=True)
     assert total.to_dict() == whole
 
@@ -130,11 +126,10 @@ def test_of_too_many_names_the_same_stay_with_whole_counts_in_any_order(seed, mo
     monkeypatch.setattr(module, "MAX_NAMES", 10)
     names = [f"task {k % 97}" for k in range(1000)]
     random.Random(seed).shuffle(names)
-    parts = [Names(), Names()]
-    for k, name in enumerate(names):
-        parts[k % 2].add(name, "")
-    parts[0].merge(parts[1])
-    told = parts[0].to_dict()
+    shuffled = Names()
+    for name in names:
+        shuffled.add(name, "")
+    told = shuffled.to_dict()
     whole = Names()
     for name in sorted(names):
         whole.add(name, "")
@@ -151,15 +146,16 @@ def test_repeats_are_exact_while_they_fit_and_close_beyond(monkeypatch):
     assert not found.is_exact and found.num_repeated == pytest.approx(10_000, rel=0.1)
 
 
-def test_repeats_of_parts_add_up(monkeypatch):
+def test_repeats_are_told_at_any_time_and_counted_on(monkeypatch):
     numbers = [random.Random(k % 700).getrandbits(64) for k in range(1000)]
     for limit in (2**20, 64):
         monkeypatch.setattr(module, "MAX_HASHES", limit)
-        one, two = count_repeats(numbers[:400]), count_repeats(numbers[400:])
-        assert two.is_exact == (limit == 2**20)  # and it has gathered what it saw
-        one.merge(two)
+        found = count_repeats(numbers[:400])
+        assert found.is_exact == (limit == 2**20)  # and it has gathered what it saw
+        for number in numbers[400:]:
+            found.add(number)
         whole = count_repeats(numbers)
-        assert (one.num_repeated, one.is_exact) == (whole.num_repeated, whole.is_exact)
+        assert (found.num_repeated, found.is_exact) == (whole.num_repeated, whole.is_exact)
 
 
 def count_repeats(numbers) -> Repeats:
@@ -175,11 +171,10 @@ def test_the_sample_is_of_different_records_and_the_same_in_any_order(monkeypatc
     told = []
     for seed in range(3):
         random.Random(seed).shuffle(ids)
-        parts = [Sample(), Sample()]
+        found = Sample()
         for k, one in enumerate(ids):
-            parts[k % 2].offer(Record(one, (), source=f"a.jsonl:{k}"), f"prompt of {one}", "answer")
-        parts[0].merge(parts[1])
-        told.append((parts[0].languages(), sorted(one.prompt for one in parts[0]), parts[0].is_whole))
+            found.offer(Record(one, (), source=f"a.jsonl:{k}"), f"prompt of {one}", "answer")
+        told.append((found.languages(), sorted(one.prompt for one in found), found.is_whole))
     assert told[0] == told[1] == told[2] and told[0][0]["num_sampled"] == 20 and not told[0][2]
 
 

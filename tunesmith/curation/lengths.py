@@ -24,12 +24,6 @@ class Lengths:
         self._low = length if self._low is None else min(self._low, length)
         self._high = length if self._high is None else max(self._high, length)
 
-    def merge(self, other: Lengths) -> None:
-        """Count what the other has counted, too."""
-        self._counts.update(other._counts)
-        self._low = min((end for end in (self._low, other._low) if end is not None), default=None)
-        self._high = max((end for end in (self._high, other._high) if end is not None), default=None)
-
     def quantiles(self) -> dict[str, int] | None:
         """Minimum, median, 95th percentile (nearest rank) and maximum; None where nothing was counted."""
         if self._low is None or self._high is None:

@@ -37,7 +37,7 @@ NO_HASHES, NO_COUNTS = np.empty(0, np.uint64), np.empty(0, np.int64)
 
 
 class Profile:
-    """Counts of records by file, licence, task, length and more. `add` and `merge` in any order give equal `to_dict`s.
+    """Counts of records by file, licence, task, length and more. `add` in any order gives equal `to_dict`s.
 
     Args:
         licenses: licence by file path, as the recipe states it; a ``license`` column of a row goes before it.
@@ -90,16 +90,6 @@ class Profile:
         self._lengths[part, "words"].add(num_words)
         self._lengths[part, "characters"].add(num_characters)
 
-    def merge(self, other: Profile) -> None:
-        """Count what another profile has counted, too."""
-        self.num_records += other.num_records
-        for name in ("splits", "_counts", "_roles", "_turns"):
-            getattr(self, name).update(getattr(other, name))
-        for name in ("_tasks", "_files", "_file_licenses", "_contents", "_prompts", "_sample"):
-            getattr(self, name).merge(getattr(other, name))
-        for key, lengths in self._lengths.items():
-            lengths.merge(other._lengths[key])
-
     def to_dict(self) -> dict[str, Any]:
         """The numbers behind the card. Looks through the sample, which takes a second or two."""
         return {
@@ -151,15 +141,6 @@ class Names:
             self._counts[name] = Counter({split: 1})
             self._cut(2 * MAX_NAMES)
 
-    def merge(self, other: Names) -> None:
-        self._total += other._total
-        self._bound = min(self._bound, other._bound)
-        for name, counts in other._counts.items():
-            self._counts.setdefault(name, Counter()).update(counts)
-        if self._bound != EVERY:
-            self._counts = {name: counts for name, counts in self._counts.items() if hash_of(name) < self._bound}
-        self._cut(2 * MAX_NAMES)
-
     def to_dict(self) -> dict[str, Any]:
         """``counts`` {name: {split: count}}, the largest first, and ``num_other`` records of names not told."""
         self._cut(MAX_NAMES)
@@ -196,12 +177,6 @@ class Repeats:
             if len(self._new) >= MAX_HASHES // 4:
                 self._gather()
 
-    def merge(self, other: Repeats) -> None:
-        self._total += other._total
-        self._new.extend(other._new)
-        if len(other._hashes) or len(self._new) >= MAX_HASHES // 4:  # many small parts are gathered together
-            self._gather(other._hashes, other._counts, other._bound)
-
     @property
     def is_exact(self) -> bool:
         self._gather()
@@ -214,17 +189,16 @@ class Repeats:
         kept = int(self._counts.sum())
         return round((kept - len(self._counts)) * self._total / kept) if kept else 0
 
-    def _gather(self, hashes: np.ndarray = NO_HASHES, counts: np.ndarray = NO_COUNTS, bound: int = EVERY) -> None:
-        """Take in the new hashes, and those of another sketch with its bound."""
-        if not self._new and not len(hashes):
+    def _gather(self) -> None:
+        """Take in the new hashes."""
+        if not self._new:
             return
-        new = np.frombuffer(self._new, np.uint64) if self._new else NO_HASHES
-        every = np.concatenate([self._hashes, new, hashes])
-        weights = np.concatenate([self._counts, np.ones(len(new), np.int64), counts])
+        new = np.frombuffer(self._new, np.uint64)
+        every = np.concatenate([self._hashes, new])
+        weights = np.concatenate([self._counts, np.ones(len(new), np.int64)])
         self._new = array("Q")
         self._hashes, inverse = np.unique(every, return_inverse=True)
         self._counts = np.bincount(inverse, weights, len(self._hashes)).astype(np.int64)
-        self._bound = min(self._bound, bound)
         if len(self._hashes) > MAX_HASHES:
             self._bound = min(self._bound, int(self._hashes[MAX_HASHES]))
         below = len(self._hashes) if self._bound == EVERY else np.searchsorted(self._hashes, np.uint64(self._bound))

@@ -1,4 +1,4 @@
-"""Some of many: those whose hash is smallest, so that neither the order nor the parts they come in make a difference."""
+"""Some of many: those whose hash is smallest, so that the order they come in makes no difference."""
 
 from __future__ import annotations
 
@@ -34,12 +34,6 @@ class HashSample(Generic[Value]):
         self._values[key] = value if old is None else min(old, value)
         if len(self._values) > 2 * self._size:
             self._cut()
-
-    def merge(self, other: HashSample[Value]) -> None:
-        self._bound = min(self._bound, other._bound)
-        for key, value in other._values.items():
-            if key < self._bound:
-                self.put(key, value)
 
     @property
     def is_whole(self) -> bool:
