@@ -571,6 +571,27 @@ def test_inputs_are_found_in_the_working_directory_first_and_beside_the_recipe_s
     assert recipe.evaluate.tasks == (str(there / "only.jsonl"),) and recipe.output_dir == "model"
 
 
+def test_files_that_stages_read_are_found_beside_the_recipe_too(tmp_path, monkeypatch):
+    here, there = tmp_path / "here", tmp_path / "there"
+    for folder, names in ((here, ["both.jsonl"]), (there, ["both.jsonl", "only.jsonl", "v.npy", "only"])):
+        folder.mkdir()
+        for name in names:
+            (folder / name).write_text("{}")
+    monkeypatch.chdir(here)
+    recipe_file = there / "r.yaml"
+    recipe_file.write_text(
+        "model: m\ndata: {sources: [both.jsonl]}\ncurate: [basic, {use: decontaminate, against: [both.jsonl, only.jsonl, x]},"
+        " {use: drop_semantic_duplicates, vectors: v.npy}, {use: decontaminate, against: 3}, {use: mine, mode: only}]\n"
+    )
+    assert resolve_paths(load_recipe(recipe_file), recipe_file).curate == (
+        "basic",
+        {"use": "decontaminate", "against": ["both.jsonl", str(there / "only.jsonl"), "x"]},
+        {"use": "drop_semantic_duplicates", "vectors": str(there / "v.npy")},
+        {"use": "decontaminate", "against": 3},
+        {"use": "mine", "mode": "only"},
+    )
+
+
 def test_a_template_that_is_no_file_is_not_looked_for(tmp_path, write):
     (tmp_path / "plain").mkdir()
     path = write(GOOD + "template: plain\n")

@@ -24,6 +24,8 @@ from tunesmith.errors import RecipeError, UsageError
 from tunesmith.validation import Problem, Where, booleans_for_numbers, dotted, problems_in
 from tunesmith.yaml_text import describe_yaml_error, dump_yaml, inline, parse_yaml, read_yaml
 
+FILE_SETTINGS = ("against", "vectors")  # of stages: what they read besides the sources
+
 
 class Section(BaseModel):
     """A frozen part of a recipe. Numbers may be written as text (YAML reads ``2e-4`` as text)."""
@@ -313,7 +315,10 @@ def resolve_paths(recipe: Recipe, recipe_path: str | Path) -> Recipe:
     template = recipe.template.model_copy(update={"name": find(recipe.template.name)}) if is_file else recipe.template
     evaluate = recipe.evaluate.model_copy(update={"tasks": tuple(find(task) for task in recipe.evaluate.tasks)})
     data = recipe.data.model_copy(update={"sources": sources})
-    return recipe.model_copy(update={"model": model, "data": data, "template": template, "evaluate": evaluate})
+    found = {"model": model, "data": data, "template": template, "evaluate": evaluate}
+    if not isinstance(recipe.curate, str):
+        found["curate"] = tuple(_with_files(stage, find) for stage in recipe.curate)
+    return recipe.model_copy(update=found)
 
 
 def recipe_differences(one: Recipe, other: Recipe) -> list[str]:
@@ -443,6 +448,19 @@ def _find(path: str, folder: Path) -> str:
         return path
     beside = os.path.join(folder, path)
     return beside if glob.glob(beside, recursive=True) or os.path.exists(beside) else path
+
+
+def _with_files(stage: str | dict[str, Any], find: Callable[[str], str]) -> str | dict[str, Any]:
+    """An entry of `curate` with the files found that its settings name."""
+    if isinstance(stage, str):
+        return stage
+    return stage | {name: _found(stage[name], find) for name in FILE_SETTINGS if name in stage}
+
+
+def _found(value: Any, find: Callable[[str], str]) -> Any:
+    if isinstance(value, (list, tuple)):
+        return [_found(part, find) for part in value]
+    return find(value) if isinstance(value, str) else value
 
 
 def _leaves(value: Any, name: str = "") -> dict[str, Any]:

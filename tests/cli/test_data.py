@@ -42,7 +42,7 @@ def test_work_that_was_gone_on_with_tells_no_speed(here, capsys, monkeypatch):
 def test_help_names_every_verb_in_the_order_a_person_meets_them(capsys):
     code, out, err = call(capsys, "data", "--help")
     assert code == 0, err
-    places = [out.index(f"│ {verb} ") for verb in ("inspect", "curate", "mask", "split", "diff")]
+    places = [out.index(f"│ {verb} ") for verb in ("inspect", "curate", "mask", "unmask", "split", "diff")]
     assert places == sorted(places)
 
 
@@ -101,6 +101,12 @@ def test_diff_tells_what_came_went_and_changed(here, capsys):
         (("curate", "b.jsonl", "-o", "x"), 3, "b.jsonl: no such file or folder. Did you mean `a.jsonl`?"),
         (("curate", "a.jsonl", "-o", "x", "--stages", "defualt"), 2, "Did you mean `default`?"),
         (("curate", "a.jsonl", "-o", "x", "--stages", "drop_emty,drop_short"), 2, "Did you mean `drop_empty`?"),
+        (("curate", "a.jsonl", "-o", "x", "--stages", "drop_emty"), 2, "--stages drop_emty: 1 problem"),
+        (("curate", "a.jsonl", "-o", "x", "--stages", "basics,drop_short"), 2, "Did you mean `basic`?"),
+        (("curate", "a.jsonl", "-o", "x", "--stages", "default,"), 2, "--stages 'default,': a name is missing"),
+        (("curate", "a.jsonl", "-o", "x", "--stages", ""), 2, "--stages '': a name is missing"),
+        (("curate", "a.jsonl", "-o", "x", "--set", "curate=[drop_emty]"), 2, "command line: 1 problem"),
+        (("curate", "-o", "x", "--recipe", "r.yaml", "--set", "curate=[drop_emty]"), 2, "r.yaml: 1 problem"),
         (("curate", "a.jsonl", "-o", "x", "--set", "data.validation_fractoin=0"), 2, "`validation_fraction`"),
         (
             ("curate", "a.jsonl", "-o", "x", "--set", "curate=[{use: drop_short, min_words: 2}]"),

@@ -60,7 +60,7 @@ def test_answers_in_another_language_are_dropped_unless_asked_for(reason, langua
 
 
 def test_the_languages_must_be_named():
-    with pytest.raises(RecipeError, match=r"curate\[0\].languages: field required"):
+    with pytest.raises(RecipeError, match=r"curate\[0\].languages: stage `drop_language` needs it"):
         bind_stages(["drop_language"])
     with pytest.raises(RecipeError, match=r"curate\[0\].languages"):
         bind_stages([{"use": "drop_language", "languages": []}])

@@ -70,3 +70,15 @@ def test_runs_and_links_join_equal_values():
     assert [order[s : s + n].tolist() for s, n in zip(starts, lengths)] == [[1, 4], [0, 2, 5]]
     assert links(values).tolist() == [[1, 4], [0, 2], [2, 5]]
     assert list(components([])) == [] and list(components([[3, 1], [5, 3], [0, 2]])) == [[0, 2], [1, 3, 5]]
+
+
+def test_pairs_that_are_not_linked_join_nothing_and_joined_ones_are_not_asked_about():
+    asked = []
+
+    def is_linked(one, other):
+        asked.append((one, other))
+        return (one, other) != (4, 5)
+
+    pairs = [(0, 1), (1, 2), (0, 2), (4, 5)]
+    assert list(components(pairs, is_linked)) == [[0, 1, 2]]
+    assert asked == [(0, 1), (1, 2), (4, 5)]

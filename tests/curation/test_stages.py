@@ -89,7 +89,7 @@ def test_all_problems_of_a_list_are_told_at_once(stages):
         "curate[0].use: no such stage `drop_emty`. Did you mean `drop_empty`?",
         "curate[1].min_word: stage `drop_brief` has no such setting. Did you mean `min_words`?",
         "curate[2].min_words: input should be a valid integer, unable to parse string as an integer.",
-        "curate[3].times: field required.",
+        "curate[3].times: stage `shout` needs it: {use: shout, times: …}.",
         "curate[4]: a stage needs a name: {use: drop_empty}. Known: ",
         "curate[5].x: stage `drop_empty` has no such setting. It has: no settings.",
         "curate[6].seed: stage `pick` has no such setting.",

@@ -127,3 +127,10 @@ def test_many_mentions_in_a_long_text_take_time_in_proportion(monkeypatch):
 
     seconds(10)
     assert seconds(8000) < 16 * seconds(1000) + 0.5
+
+
+def test_empty_fields_do_not_stand_between_a_question_and_its_answer():
+    turns = ["Hi!", "Hello.", "Which novelist wrote the play?", "John Weber"]
+    plain = find_in_fields(turns)
+    spread = find_in_fields([text for turn in turns for text in (turn, "", "")])
+    assert spread[::3] == plain and not any(spread[1::3] + spread[2::3])

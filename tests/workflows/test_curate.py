@@ -141,6 +141,11 @@ def slow(tmp_path) -> list[str]:
     return [sys.executable, str(tmp_path / "slow.py"), *command]
 
 
+def set_pause(folder: Path, seconds: str) -> None:
+    (folder / "new").write_text(seconds)
+    os.replace(folder / "new", folder / "pause")  # it is being read all the time
+
+
 def start_and_wait_for_work(command: list[str], output: Path) -> subprocess.Popen:
     process = subprocess.Popen(
         [*command, "--output", str(output), "--num-workers", "2"],
@@ -157,11 +162,12 @@ def start_and_wait_for_work(command: list[str], output: Path) -> subprocess.Pope
 
 def test_the_second_of_two_processes_in_one_folder_is_refused(tmp_path, slow):
     process = start_and_wait_for_work(slow, tmp_path / "out")
+    set_pause(tmp_path, "2")  # however long the second takes to start, the first is still there
     second = subprocess.run([*slow, "--output", str(tmp_path / "out")], capture_output=True, text=True)
     assert second.returncode == 5, second.stderr
     assert "another process is at work there. Wait for it, stop it, or choose another --output." in second.stderr
     assert process.poll() is None
-    (tmp_path / "pause").write_text("0")
+    set_pause(tmp_path, "0")
     process.communicate(timeout=240)
     assert process.returncode == 0 and os.listdir(tmp_path / "out") == ["data"]
 

@@ -10,6 +10,7 @@ import typer
 from tunesmith.cli.console import make_progress, print_json, results_only
 from tunesmith.cli.mask import mask
 from tunesmith.cli.options import Command, Group, Json, argument, value
+from tunesmith.cli.unmask import unmask
 from tunesmith.errors import DataError, UsageError
 
 app = typer.Typer(cls=Group, help="Look at data, and make it ready.", no_args_is_help=True, rich_markup_mode="rich")
@@ -41,6 +42,7 @@ def _group() -> None:
 
 
 app.command(cls=Command)(mask)
+app.command(cls=Command)(unmask)
 
 
 @app.command(cls=Command)
@@ -96,14 +98,9 @@ def curate(
 ) -> None:
     """Clean, de-duplicate and split data, with the fate of every row on record. Stopped in any way, the same command goes
     on from there."""
-    settings = {
-        "validation_fraction": validation_fraction,
-        "test_fraction": test_fraction,
-        "seed": seed,
-        "num_workers": num_workers,
-    }
+    division = _division(validation_fraction, test_fraction, seed, num_workers)
     console = make_progress()
-    made = _recipe(sources, columns, recipe, stages, settings, overrides, console)
+    made = _recipe(sources, columns, recipe, stages, division, overrides, console)
     _make(made, output, key_file, console, json, "curate")
 
 
@@ -119,14 +116,9 @@ def split(
     json: Json = False,
 ) -> None:
     """Divide data into train, validation and test, and change nothing: what is alike stays together."""
-    settings = {
-        "validation_fraction": validation_fraction,
-        "test_fraction": test_fraction,
-        "seed": seed,
-        "num_workers": num_workers,
-    }
+    division = _division(validation_fraction, test_fraction, seed, num_workers)
     console = make_progress()
-    _make(_recipe(sources, columns, None, "none", settings, None, console), output, None, console, json, "split")
+    _make(_recipe(sources, columns, None, "none", division, None, console), output, None, console, json, "split")
 
 
 @app.command(cls=Command)
@@ -149,8 +141,18 @@ def diff(
     print_difference(one, other, found)
 
 
-def _recipe(sources, columns, path, stages, settings, overrides, console) -> Any:
+def _division(
+    validation_fraction: float | None, test_fraction: float | None, seed: int | None, num_workers: int | None
+) -> dict[str, float | int]:
+    """What was given of the fields of a data section that have options of their own."""
+    named = {"validation_fraction": validation_fraction, "test_fraction": test_fraction}
+    named |= {"seed": seed, "num_workers": num_workers}
+    return {name: value for name, value in named.items() if value is not None}
+
+
+def _recipe(sources, columns, path, stages, division, overrides, console) -> Any:
     """The recipe these options make. Its model is none of our business here, so it may lack one."""
+    from tunesmith.curation.pipeline import bind_stages
     from tunesmith.recipe import make_recipe, read_recipe_values, resolve_paths
 
     if not sources and path is None:
@@ -165,17 +167,26 @@ def _recipe(sources, columns, path, stages, settings, overrides, console) -> Any
         raise UsageError(
             "--columns goes with the data it is about. In a recipe, give each of data.sources its columns."
         )
-    data |= {name: setting for name, setting in settings.items() if setting is not None}
-    if stages is not None or "curate" not in values:
-        values["curate"] = _stage_list(stages or "default")
-    made = make_recipe(values, overrides or (), path=str(path or "command line"), notify=console.notice)
+    data |= division
+    if stages is not None:
+        values["curate"] = _stage_list(stages)
+        bind_stages(values["curate"], path=f"--stages {stages}")
+    values.setdefault("curate", "default")
+    where = str(path or "command line")
+    made = make_recipe(values, overrides or (), path=where, notify=console.notice)
+    bind_stages(made.curate, path=where)
     return made if path is None else resolve_paths(made, path)
 
 
 def _stage_list(text: str) -> str | list[str]:
     from tunesmith.curation.stages import LISTS
 
-    return text if text in LISTS or "," not in text and "_" not in text else [name.strip() for name in text.split(",")]
+    names = [name.strip() for name in text.split(",")]
+    if not all(names):
+        raise UsageError(
+            f"--stages {text!r}: a name is missing. Write none, basic, default or --stages drop_empty,drop_short."
+        )
+    return names[0] if len(names) == 1 and names[0] in LISTS else names
 
 
 def _make(recipe: Any, output: Path | None, key_file: Path | None, console: Any, as_json: bool, verb: str) -> None:

@@ -12,6 +12,7 @@ ORDER = (
     "inspect",
     "curate",
     "mask",
+    "unmask",
     "split",
     "diff",
     "preview",

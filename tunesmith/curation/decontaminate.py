@@ -28,6 +28,7 @@ from tunesmith.curation.stages import stage
 from tunesmith.curation.words import CHUNK_CHARACTERS, Words, hash_words, shingle_starts, shingles
 from tunesmith.errors import DataError
 from tunesmith.files import Row, file_sha256, read_rows
+from tunesmith.privacy.texts import texts_in
 from tunesmith.records import Drop, Record
 
 MIN_WORDS = 5  # a shorter text says too little to be known again
@@ -249,18 +250,18 @@ def _units(k: int, record: Record) -> Iterator[tuple[int, bool, str]]:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """The texts of a row, in whatever columns; words in a list (a tagged sentence) are one text."""
-    if isinstance(value, str):
-        if value.count(" ") >= MIN_WORDS - 1:
-            yield value
-    elif isinstance(value, dict):
-        for part in value.values():
-            yield from _texts(part)
-    elif isinstance(value, list) and all(isinstance(part, str) and " " not in part for part in value):
-        yield from _texts(" ".join(value))
-    elif isinstance(value, list):
-        for part in value:
-            yield from _texts(part)
+    """The texts of a row that say enough, in whatever columns."""
+    return (text for _, text in texts_in(_with_sentences(value)) if text.count(" ") >= MIN_WORDS - 1)
+
+
+def _with_sentences(value: Any) -> Any:
+    """The same value, every list of words (a tagged sentence) as one text."""
+    if isinstance(value, dict):
+        return {name: _with_sentences(part) for name, part in value.items()}
+    if not isinstance(value, list):
+        return value
+    is_sentence = all(isinstance(part, str) and " " not in part for part in value)
+    return " ".join(value) if is_sentence else [_with_sentences(part) for part in value]
 
 
 def _is_telling(words: Words, ngram: int) -> np.ndarray:

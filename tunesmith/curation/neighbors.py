@@ -6,7 +6,7 @@ Nothing here decides: a pair is a candidate until its true Jaccard similarity is
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 
 import numpy as np
 from rensa import RMinHash
@@ -16,6 +16,7 @@ from tunesmith.curation.words import mixed
 HASH_SEED = 42
 MISSED = 0.002  # of the pairs that are just as alike as asked for, at most so many are never met
 SMALL_RUN = 8  # of more texts with one band in common, only those that agree in a second band are compared
+_TWO_OF = [np.triu_indices(length, 1) for length in range(SMALL_RUN + 1)]
 
 
 def num_rows_per_band(threshold: float, num_perm: int) -> int:
@@ -73,15 +74,15 @@ class Bands:
     def _pairs_of(self, band: int, alive: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """All pairs of small runs of equal numbers; of long runs neighbors that agree in one of the next bands too."""
         order, starts, lengths = runs(self.table[band], alive)
-        ones, others = [], []
-        for length in range(2, SMALL_RUN + 1):
+        ones, others = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
+        for length in range(2, min(SMALL_RUN, int(lengths.max(initial=0))) + 1):
             texts = order[starts[lengths == length][:, None] + np.arange(length)]
-            for one, other in zip(*np.triu_indices(length, 1)):
-                ones.append(texts[:, one])
-                others.append(texts[:, other])
+            one, other = _TWO_OF[length]
+            ones.append(texts[:, one].ravel())
+            others.append(texts[:, other].ravel())
         is_long = lengths > SMALL_RUN
         members = order[np.repeat(starts, np.where(is_long, lengths, 0)) + _counts(lengths[is_long])]
-        for step in (1, 2, 3):
+        for step in (1, 2, 3) if len(members) else ():
             second = self.table[(band + step) % len(self.table)]
             joined = self.table[band][members].astype(np.uint64) << np.uint64(32) | second[members]
             ranked = members[np.argsort(joined, kind="stable")]
@@ -95,12 +96,23 @@ class Bands:
 def runs(values: np.ndarray, members: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Members (default: all) ordered by value, and the start and length of each run of two or more equal values."""
     members = np.arange(len(values)) if members is None else members
-    order = members[np.argsort(values[members], kind="stable")]
-    ranked = values[order]
+    ranked, order = _ranked(values[members])
+    order = members[order]
     starts = np.flatnonzero(np.concatenate([[True], ranked[1:] != ranked[:-1]])) if len(order) else np.zeros(0, int)
     lengths = np.diff(np.append(starts, len(order)))
     several = lengths > 1
     return order, starts[several], lengths[several]
+
+
+def _ranked(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The values in order, and the place of each; of equal ones the first comes first."""
+    if values.dtype != np.uint32:
+        order = np.argsort(values, kind="stable")
+        return values[order], order
+    keys = values.astype(np.uint64) << np.uint64(32)  # with the place below, numbers are sorted faster than places are
+    keys |= np.arange(len(values), dtype=np.uint64)
+    keys.sort()
+    return keys >> np.uint64(32), (keys & np.uint64(0xFFFFFFFF)).astype(np.int64)
 
 
 def links(values: np.ndarray, members: np.ndarray | None = None) -> np.ndarray:
@@ -129,8 +141,13 @@ def _counts(lengths: np.ndarray) -> np.ndarray:
     return np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - lengths, lengths)
 
 
-def components(pairs: Iterable[Sequence[int]]) -> Iterator[list[int]]:
-    """Members of every set of texts that pairs join, directly or through others; only those in a pair."""
+def components(
+    pairs: Iterable[Sequence[int]], is_linked: Callable[[int, int], bool] | None = None
+) -> Iterator[list[int]]:
+    """Members of every set of texts that pairs join, directly or through others; only those in a pair.
+
+    Where ``is_linked`` is given only pairs of which it is true join; it is not asked about two that others have joined.
+    """
     leader: dict[int, int] = {}
 
     def find(k: int) -> int:
@@ -141,8 +158,9 @@ def components(pairs: Iterable[Sequence[int]]) -> Iterator[list[int]]:
 
     for one, other in pairs:
         a, b = find(one), find(other)
-        leader[max(a, b)] = min(a, b)
+        if a != b and (is_linked is None or is_linked(one, other)):
+            leader[max(a, b)] = min(a, b)
     members: dict[int, list[int]] = {}
     for k in sorted(leader):
         members.setdefault(find(k), []).append(k)
-    yield from members.values()
+    yield from (joined for joined in members.values() if len(joined) > 1)

@@ -175,7 +175,8 @@ def _bind(item: Any, where: str, problems: list[str]) -> BoundStage | None:
     try:
         found = STAGES.get(name)
     except UsageError as error:
-        problems.append(f"{where}.use: {error}")
+        near = did_you_mean(name, [*LISTS, *STAGES.names()])
+        problems.append(f"{where}.use: no such stage `{name}`.{near}" if near else f"{where}.use: {error}")
         return None
     try:
         return BoundStage(found, _settings_model(found).model_validate(settings).model_dump())
@@ -201,6 +202,10 @@ def _setting_problem(where: str, stage: Stage, problem: Mapping[str, Any]) -> st
         known = list(_settings_model(stage).model_fields)
         near = did_you_mean(name, known) or f" It has: {', '.join(known) or 'no settings'}."
         return f"{where}.{name}: stage `{stage.name}` has no such setting.{near}"
+    if problem["type"] == "missing":
+        return f"{where}.{name}: stage `{stage.name}` needs it: {{use: {stage.name}, {name}: …}}."
+    if problem["type"] == "sequence_str":
+        return f"{where}.{name}: must be a list: [{problem['input']}]."
     return f"{where}.{name}: {problem['msg'][0].lower()}{problem['msg'][1:]}."
 
 

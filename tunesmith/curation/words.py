@@ -16,7 +16,7 @@ import numpy as np
 
 MAX_CHARACTERS = 2**20  # of a longer text only the beginning is looked at
 SPOOL_BYTES = 2**26  # words beyond this go to a temporary file
-CHUNK_CHARACTERS = 2**16
+CHUNK_CHARACTERS = 2**17
 UNKNOWN, BREAK, LETTER, DIGIT, ALONE, IGNORED = range(6)
 NUM_CODES = 0x110000
 END = 0xFF  # after each of several ASCII texts
@@ -25,6 +25,7 @@ _P_INVERSE = pow(_P, -1, 2**64)
 
 _kind = np.zeros(NUM_CODES, dtype=np.uint8)
 _value = np.zeros(NUM_CODES, dtype=np.uint64)
+_alone = np.zeros(NUM_CODES, dtype=np.uint32)  # the hash of a word that is one character
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,9 @@ def _hash_ascii(texts: Sequence[str]) -> Words:
     values[ends] = 0
     is_start = values != 0
     is_start[1:] &= ~is_start[:-1]
-    is_digit = codes - np.uint8(ord("0")) < 10
-    return _summed(values, np.flatnonzero(is_start), np.flatnonzero(is_digit), np.append(0, ends))
+    starts = np.flatnonzero(is_start)
+    digits = np.flatnonzero(codes - np.uint8(ord("0")) < 10)
+    return _words(_summed(values, starts), starts, digits, np.append(0, ends))
 
 
 def _hash_any(texts: Sequence[str]) -> Words:
@@ -73,19 +75,30 @@ def _hash_any(texts: Sequence[str]) -> Words:
     is_break, is_alone = kind == BREAK, kind == ALONE
     is_start = ~is_break
     is_start[1:] &= is_break[:-1] | is_alone[1:] | is_alone[:-1]
-    return _summed(_value.take(codes), np.flatnonzero(is_start), np.flatnonzero(kind == DIGIT), begins)
+    starts = np.flatnonzero(is_start)
+    hashes = _alone.take(codes[starts])
+    spelled = ~is_alone
+    hashes[spelled[starts]] = _summed(_value.take(codes[spelled]), np.flatnonzero(is_start[spelled]))
+    return _words(hashes, starts, np.flatnonzero(kind == DIGIT), begins)
 
 
-def _summed(values: np.ndarray, starts: np.ndarray, digits: np.ndarray, begins: np.ndarray) -> Words:
-    """Words from the value of each character (0 of a break), the places of first characters, of digits and of texts."""
+def _summed(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """A hash per word from the value of each character (0 of a break) and the places of first characters."""
     powers, inverses = _powers(len(values))
     total = np.zeros(len(values) + 1, dtype=np.uint64)
     np.cumsum(values * powers[: len(values)], out=total[1:])
     # A break has value 0, so that a sum up to the next start is a sum over the word.
-    sums = np.diff(total[np.append(starts, len(values))]) * inverses[starts]
+    return _word_hashes(np.diff(total[np.append(starts, len(values))]) * inverses[starts])
+
+
+def _word_hashes(sums: np.ndarray) -> np.ndarray:
+    return (mixed(sums) >> np.uint64(32)).astype(np.uint32)
+
+
+def _words(hashes: np.ndarray, starts: np.ndarray, digits: np.ndarray, begins: np.ndarray) -> Words:
+    """Words from their hashes and the places where they start, where digits stand and where texts begin."""
     has_digit = np.zeros(len(starts), dtype=bool)
     has_digit[np.searchsorted(starts, digits, side="right") - 1] = True
-    hashes = (mixed(sums) >> np.uint64(32)).astype(np.uint32)
     return Words(hashes, has_digit, np.searchsorted(starts, begins).astype(np.int64))
 
 
@@ -107,20 +120,29 @@ def shingles(hashes: np.ndarray, offsets: np.ndarray, size: int) -> tuple[np.nda
     A text with fewer words, but at least one, has one shingle: all of it.
     """
     lengths = np.diff(offsets)
-    end = np.repeat(offsets[1:], lengths)
-    position = np.arange(len(hashes))
-    is_whole = position + size <= end
-    is_short = np.repeat(lengths < size, lengths)
-    is_short &= position == np.repeat(offsets[:-1], lengths)
-    padded = np.concatenate([hashes.astype(np.uint64) + np.uint64(1), np.zeros(size, dtype=np.uint64)])
-    values, factor = np.zeros(len(hashes), dtype=np.uint64), 1
-    for k in range(size):
-        word = padded[k : k + len(hashes)]
-        values += np.where(position + k < end, word, np.uint64(0)) * np.uint64(factor)
+    words = hashes.astype(np.uint64)
+    words += np.uint64(1)
+    values, stays, factor = words.copy(), np.ones(len(words), dtype=bool), 1
+    begins, ends = offsets[:-1][lengths > 0], offsets[1:][lengths > 0]
+    for k in range(1, size):
         factor = factor * _P % 2**64
-    chosen = is_whole | is_short
-    counts = np.concatenate([[0], np.cumsum(chosen)])
-    return mixed(values[chosen]), counts[offsets]
+        values[:-k] += words[k:] * np.uint64(factor)
+        stays[np.maximum(ends - k, begins)] = False
+    short = np.flatnonzero((lengths < size) & (lengths > 0))
+    values[offsets[short]] = _sums_of_short(words, offsets[short], lengths[short])
+    stays[offsets[short]] = True
+    counts = np.maximum(lengths - size + 1, lengths > 0)
+    return mixed(values[stays]), np.concatenate([[0], np.cumsum(counts)])
+
+
+def _sums_of_short(words: np.ndarray, begins: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """What a shingle of each whole text sums up to."""
+    values, factor = words[begins], 1
+    for k in range(1, int(lengths.max(initial=1))):
+        factor = factor * _P % 2**64
+        longer = lengths > k
+        values[longer] += words[begins[longer] + k] * np.uint64(factor)
+    return values
 
 
 def shingle_starts(offsets: np.ndarray, size: int) -> np.ndarray:
@@ -181,7 +203,7 @@ def variants(hashes: np.ndarray, offsets: np.ndarray, salts: np.ndarray) -> tupl
 def mixed(values: np.ndarray) -> np.ndarray:
     """The numbers (uint64) well stirred (splitmix64 of Steele, Lea and Flood 2014); 0 stays 0."""
     values = values ^ (values >> np.uint64(30))
-    values = values * np.uint64(0xBF58476D1CE4E5B9)
+    values *= np.uint64(0xBF58476D1CE4E5B9)
     values ^= values >> np.uint64(27)
     values *= np.uint64(0x94D049BB133111EB)
     values ^= values >> np.uint64(31)
@@ -256,8 +278,10 @@ def _kinds(codes: np.ndarray) -> np.ndarray:
     """What each character is; those that were not met before are entered into the tables."""
     kind = _kind.take(codes)
     if (kind == UNKNOWN).any():
-        for code in np.unique(codes[kind == UNKNOWN]).tolist():
+        new = np.unique(codes[kind == UNKNOWN])
+        for code in new.tolist():
             _kind[code], _value[code] = _character(chr(code))
+        _alone[new] = _word_hashes(_value[new])
         kind = _kind.take(codes)
     return kind
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from tunesmith.privacy.find import find_spans
+from tunesmith.privacy.find import check_types, find_spans
 from tunesmith.privacy.names.words import PARTICLES
 from tunesmith.privacy.people import (
     POSSESSIVE,
@@ -34,6 +35,8 @@ MIN_VALUE_LENGTH = 6
 SURE_ENOUGH = 0.6
 # Of how many persons with the same first name it is told which word goes on naming whom.
 MAX_SHARING = 20
+# Up to so many names are looked for as they are before the words of a text are gone through.
+FEW = 16
 # Whatever stands around them, these are found wherever they are.
 TELLING_ALONE = ("EMAIL_ADDRESS", "IBAN_CODE", "IP_ADDRESS", "MAC_ADDRESS", "URL_CREDENTIALS", "PRIVATE_KEY")
 _PARTICLE = "|".join(re.escape(word) for word in sorted(PARTICLES, key=len, reverse=True))
@@ -64,12 +67,15 @@ def find_in_fields(
     Raises:
         UsageError: where a type does not exist, or the model ``ner`` cannot be had.
     """
+    if types is not None:
+        check_types(types)
     labels = labels or [""] * len(texts)
     how = {"types": types, "min_score": min_score, "ner": ner}
-    found = [
-        _find_labeled(text, label, setting=_setting(texts, at), **how)
-        for at, (text, label) in enumerate(zip(texts, labels))
-    ]
+    said = [at for at, text in enumerate(texts) if text]
+    found: list[list[Span]] = [[] for _ in texts]
+    for number, at in enumerate(said):
+        setting = [texts[other] for other in _around(number, said)]
+        found[at] = _find_labeled(texts[at], labels[at], setting=setting, **how)
     if not any(found):
         return found
     values = {(span.type, text[span.start : span.end]): span for text, spans in zip(texts, found) for span in spans}
@@ -81,16 +87,16 @@ def find_in_fields(
     return found
 
 
-def _setting(texts: Sequence[str], at: int) -> Sequence[str]:
-    """The other texts that say how this one speaks: the first, the one before it and the one behind it."""
-    return [texts[other] for other in sorted({0, at - 1, at + 1}) if other != at and 0 <= other < len(texts)]
+def _around(number: int, said: Sequence[int]) -> list[int]:
+    """Of texts that say something, those that tell how this one speaks: the first, the one before it and the one behind."""
+    return [said[n] for n in sorted({0, number - 1, number + 1}) if n != number and 0 <= n < len(said)]
 
 
 def _find_labeled(text: str, label: str, **how: Any) -> list[Span]:
     """The spans of a text, with the name of its field before it where that is telling and the text is short."""
-    if len(text) > MAX_LABELED_TEXT or not TELLING_LABEL.search(label):
+    prefix = _telling_prefix(label) if len(text) <= MAX_LABELED_TEXT else ""
+    if not prefix:
         return find_spans(text, **how)
-    prefix = re.sub(r"[\W_]+", " ", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", label)).strip().lower() + ": "
     spans = find_spans(prefix + text, **how)
     size = len(prefix)
     return [
@@ -98,6 +104,14 @@ def _find_labeled(text: str, label: str, **how: Any) -> list[Span]:
         for span in spans
         if span.start >= size
     ]
+
+
+@lru_cache(maxsize=1024)
+def _telling_prefix(label: str) -> str:
+    """What stands before a text where the name of its field tells something, else nothing: "home phone: "."""
+    if not TELLING_LABEL.search(label):
+        return ""
+    return re.sub(r"[\W_]+", " ", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", label)).strip().lower() + ": "
 
 
 # ── persons ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -168,7 +182,7 @@ def _hits(text: str, known: Mapping[str, tuple[_Part, ...]]) -> Iterator[_Hit]:
         yield from _unspaced_hits(text, unspaced)
     if len(unspaced) == len(known):
         return
-    for match in WORD.finditer(text):
+    for match in _words_like(text, known):
         word = match[0]
         end = match.end()
         if word[-2:-1] in "'’" or word[-1] in "'’":
@@ -177,6 +191,29 @@ def _hits(text: str, known: Mapping[str, tuple[_Part, ...]]) -> Iterator[_Hit]:
         parts = known.get(word.lower()) or (None if word.isascii() else known.get(fold(word)))
         if parts and not UNSPACED.match(word) and _is_whole(text, match.start(), end):
             yield _Hit(match.start(), end, parts)
+
+
+def _words_like(text: str, keys: Collection[str]) -> Iterator[re.Match[str]]:
+    """The words of the text, where that is quick to see only those that begin like one of the keys."""
+    if len(keys) > FEW or not text.isascii():
+        return WORD.finditer(text)
+    low = text.lower()
+    starts = {at for key in keys for at in _places(low, key) if _begins_word(text, at)}
+    return (match for at in sorted(starts) if (match := WORD.match(text, at)) is not None)
+
+
+def _places(text: str, piece: str) -> Iterator[int]:
+    """Where a piece stands; places inside one another are left out, since no word begins inside a word."""
+    at = text.find(piece) if piece else -1
+    while at >= 0:
+        yield at
+        at = text.find(piece, at + len(piece))
+
+
+def _begins_word(text: str, at: int) -> bool:
+    """Whether no letter stands before a place, nor a letter with an apostrophe ("Brien" of "O'Brien")."""
+    before = text[max(0, at - 2) : at]
+    return not before[-1:].isalpha() and not (before[-1:] == "'" and before[0].isalpha())
 
 
 def _unspaced_hits(text: str, known: Mapping[str, tuple[_Part, ...]]) -> Iterator[_Hit]:
@@ -290,4 +327,4 @@ def _joined(found: Sequence[Span], further: Iterable[Span]) -> list[Span]:
 
 
 def _head(span: Span, end: int) -> list[Span]:
-    return [replace(span, end=end)] if span.start < end else []
+    return [span._replace(end=end)] if span.start < end else []

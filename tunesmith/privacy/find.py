@@ -10,7 +10,7 @@ from tunesmith.privacy.ner import find_entities
 from tunesmith.privacy.recognizers import find_patterns
 from tunesmith.privacy.spans import NAMES, TYPES, Span, resolve_overlaps
 
-_ALL_TYPES = frozenset(TYPES)
+_NAMES = frozenset(NAMES)
 
 
 def find_spans(
@@ -35,17 +35,17 @@ def find_spans(
     Raises:
         UsageError: where a type does not exist, or the model cannot be had.
     """
-    wanted = _ALL_TYPES if types is None else frozenset(types)
-    check_types(wanted - _ALL_TYPES)
+    if types is not None:
+        check_types(types)
     spans = find_patterns(text)
-    if not wanted.isdisjoint(NAMES):
+    if types is None or not _NAMES.isdisjoint(types):
         spans += find_names(text, setting=setting)
         if ner is not None:
             spans += find_entities(text, ner, setting=setting)
     if not spans:
         return spans
-    kept = resolve_overlaps(span for span in spans if span.score >= min_score)
-    return kept if types is None else [span for span in kept if span.type in wanted]
+    kept = resolve_overlaps([span for span in spans if span.score >= min_score])
+    return kept if types is None else [span for span in kept if span.type in types]
 
 
 def check_types(types: Collection[str]) -> None:

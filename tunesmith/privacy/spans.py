@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 TYPES = (
     "EMAIL_ADDRESS",
@@ -31,8 +31,7 @@ _CONTAINERS = ("PRIVATE_KEY", "URL_CREDENTIALS", "STREET_ADDRESS", "EMAIL_ADDRES
 SURE = 0.85
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """A piece of personal data in a text.
 
     Attributes:

@@ -184,8 +184,8 @@ def _sentence(figure: Callable, sentence: Sentence) -> Markup:
 
 
 def _coded(text: str) -> Markup:
-    """A text on the page, what stands between backticks as code."""
-    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(visible(text)))))
+    """A text on the page, what stands between backticks as code; paths in it may be broken as names are."""
+    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(_breakable(text))))
 
 
 def _fold(text: object) -> tuple[str, str, int]:

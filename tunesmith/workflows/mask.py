@@ -21,13 +21,11 @@ from typing import Any, BinaryIO, Literal
 from tunesmith.curation.workers import ordered_map
 from tunesmith.errors import DataError, RowError, UsageError
 from tunesmith.files import (
-    SUFFIXES,
     Pathlike,
     RawLine,
     Row,
     json_line,
     parse_raw,
-    read_rows,
     refuse_overwriting,
     write_lines,
 )
@@ -40,7 +38,7 @@ from tunesmith.privacy.spans import NAMES, TYPES
 from tunesmith.privacy.texts import label_of, texts_in, with_texts
 from tunesmith.privacy.vault import Vault, vault_entry
 from tunesmith.progress import Progress, SilentProgress
-from tunesmith.workflows.mask_formats import FORMATS, Format
+from tunesmith.workflows.mask_formats import format_of
 
 VAULT_KEY_FILE_VARIABLE = "TUNESMITH_VAULT_KEY_FILE"
 ROWS_PER_CHUNK = 100
@@ -95,14 +93,14 @@ def mask_file(
     check_types(types or ())
     if ner is not None:
         load_model(ner)
-    form = _format(Path(path), Path(output))
+    form = format_of(Path(path), Path(output))
     outputs = [name for name in (output, audit, spans, vault) if name is not None]
     _check_outputs([name for name in (path, key_file, vault_key_file) if name is not None], outputs)
     key, key_kind = _surrogate_key(mode, key_file, outputs, progress)
-    vault_key = _vault_key(vault, vault_key_file, outputs)
+    key_of_vault = vault_key(vault, vault_key_file, outputs) if vault is not None else None
     masking = Masking(mode, tuple(types) if types is not None else None, min_score, key, ner)
     with ExitStack() as stack:
-        kept = _Kept(stack, vault_key)
+        kept = _Kept(stack, key_of_vault)
         rows = _masked_rows(form.read(Path(path)), masking, on_bad_row, num_workers)
         with progress.bar("Mask", None, "rows") as bar:
             write_lines(output, form.write(Path(path), kept.noted(rows, bar.advance)))
@@ -116,20 +114,6 @@ def mask_file(
 
 
 # ── before the work ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _format(path: Path, output: Path) -> Format:
-    """How the file is read and written. Raises `DataError` where it is none that can be read."""
-    suffix = _known_suffix(path)
-    if suffix is None or not path.is_file():
-        next(read_rows(path), None)  # says what is wrong with it
-    if _known_suffix(output) != suffix:
-        raise UsageError(f"{output}: the output keeps the format of {path}. Give it a name that ends in {suffix}.")
-    return FORMATS[suffix]
-
-
-def _known_suffix(path: Path) -> str | None:
-    return next((suffix for suffix in SUFFIXES if path.name.lower().removesuffix(".gz").endswith(suffix)), None)
 
 
 def _check_outputs(inputs: list[Pathlike], outputs: list[Pathlike]) -> None:
@@ -154,9 +138,10 @@ def _surrogate_key(
     return secrets.token_bytes(32), "run"
 
 
-def _vault_key(vault: Pathlike | None, key_file: Pathlike | None, outputs: list[Pathlike]) -> bytes | None:
-    if vault is None:
-        return None
+def vault_key(vault: Pathlike, key_file: Pathlike | None, outputs: list[Pathlike]) -> bytes:
+    """The key of a vault. Raises `UsageError` where none is given, it is handed on with the outputs, or for a packed vault."""
+    if str(vault).lower().endswith(".gz"):
+        raise UsageError(f"{vault}: what is encrypted cannot be packed. Name the vault without .gz.")
     key = read_key(key_file, variable=VAULT_KEY_FILE_VARIABLE, outside=_handed_on(outputs))
     if key is None:
         raise UsageError(

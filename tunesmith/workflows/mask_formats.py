@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
 import io
@@ -16,8 +17,8 @@ from typing import Any, BinaryIO
 import pyarrow
 import pyarrow.parquet
 
-from tunesmith.errors import DataError, RowError
-from tunesmith.files import WRAPPERS, RawLine, Row, json_line, read_json, read_raw_rows, read_rows
+from tunesmith.errors import DataError, RowError, UsageError
+from tunesmith.files import SUFFIXES, WRAPPERS, RawLine, Row, json_line, read_json, read_raw_rows, read_rows
 
 Value = dict[str, Any] | bytes | None
 """A masked row: its columns, its own bytes where nothing changed, or None for one that could not be read."""
@@ -107,6 +108,7 @@ def _write_tsv(path: Path, values: Iterator[Value]) -> Iterator[bytes]:
 def _write_table(path: Path, values: Iterator[Value], delimiter: str) -> Iterator[bytes]:
     header: list[str] = []
     num_early = 0
+    yield codecs.BOM_UTF8 if _first_line(path).startswith("\ufeff") else b""  # spreadsheets know UTF-8 by it
     for value in _some(path, values):
         if not header and value is None:
             num_early += 1
@@ -198,3 +200,22 @@ FORMATS = {
     ".tsv": Format(read_rows, _write_tsv),
     ".parquet": Format(_read_parquet, _write_parquet),
 }
+
+
+def format_of(path: Path, output: Path) -> Format:
+    """How the file is read and written.
+
+    Raises:
+        DataError: it is none that can be read.
+        UsageError: the output has another format.
+    """
+    suffix = _known_suffix(path)
+    if suffix is None or not path.is_file():
+        next(read_rows(path), None)  # says what is wrong with it
+    if _known_suffix(output) != suffix:
+        raise UsageError(f"{output}: the output keeps the format of {path}. Give it a name that ends in {suffix}.")
+    return FORMATS[suffix]
+
+
+def _known_suffix(path: Path) -> str | None:
+    return next((suffix for suffix in SUFFIXES if path.name.lower().removesuffix(".gz").endswith(suffix)), None)

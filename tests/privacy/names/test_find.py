@@ -293,13 +293,44 @@ def test_a_text_all_in_one_case_is_read_as_if_it_had_capitals(text, name, type):
         ("Would Svatoslav mind if I came an hour late?", "Svatoslav", "PERSON"),
         ("My passport was issued in Santa Maria.", "Santa Maria", "LOCATION"),
         ("Her husband works at Tallow & Sons.", "Tallow & Sons", "ORGANIZATION"),
+        ("I got my degree from the University of Trondheim.", "University of Trondheim", "ORGANIZATION"),
+        ("She is a nurse at Stone Harbor Museum.", "Stone Harbor Museum", "ORGANIZATION"),
+        ("The van from Dalgard & Trevik hit my fence.", "Dalgard & Trevik", "ORGANIZATION"),
+        ("Last week Kestrel was acquired by a bank.", "Kestrel", "ORGANIZATION"),
+        ("My bill from Rousselet, Turcotte and Lambert is late.", "Rousselet, Turcotte and Lambert", "ORGANIZATION"),
+        ("My sister owns a farm in southern Italy.", "Italy", "LOCATION"),
+        ("Southern Italy was too hot for my kids.", "Italy", "LOCATION"),
+        ("I'm in Chicago, IL this week.", "Chicago", "LOCATION"),
+        ("I'm in Chicago, IL this week.", "IL", "LOCATION"),
+        ("Please transfer the amount to Lindsay Corum.", "Lindsay Corum", "PERSON"),
+        ("P.S. Say hi to Ina and the boys!", "Ina", "PERSON"),
+        ("Is Susan Fitzgerald still on our payroll?", "Susan Fitzgerald", "PERSON"),
     ],
 )
 def test_what_stands_around_a_word_tells_what_it_is(text, name, type):
     assert (name, type) in found(text)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Maria Lopez\nVexler Foods Ltd\nSzeged\nHungary",
+        "*Maria Lopez*\nVexler Foods Ltd\nSzeged",
+        "Maria Lopez\n345 Huber Lane\nSzeged\nHungary",
+    ],
+)
+def test_a_sender_with_firm_and_town_is_no_list_of_a_lesson(text):
+    assert ("Maria Lopez", "PERSON") in found(text)
+
+
 def test_a_question_for_knowledge_makes_its_answer_learned():
     answer = "Barbara Quist and her brother Tom, who lived in Ghent."
     assert found(answer, setting=["Who founded the chain of bakeries?"]) == set()
     assert found(answer, setting=["What are the names of my tenants?"]) != set()
+
+
+@pytest.mark.parametrize(
+    "text", ["protuberance, aberration, prominence", "zyxomma over there", "quaternions and their inverses"]
+)
+def test_the_first_word_of_a_text_in_small_letters_follows_no_first_name(text):
+    assert find_names(text) == []

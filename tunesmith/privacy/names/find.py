@@ -8,8 +8,7 @@ taken; the sum and the tone give the score.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
 from tunesmith.privacy.names.cues import CUED, FOLLOWED
 from tunesmith.privacy.names.judge import judge
@@ -27,10 +26,11 @@ from tunesmith.privacy.spans import Span
 SURE_CUE = 0.8
 """From here on the context said that this is a private mention."""
 BELOW = 0.45
-LIST, PRIVATE_LIST = 3, 7
+LIST, PRIVATE_LIST, MAX_SENDER = 3, 7, 5
 _GAP = re.compile(
     r"(?:[\s,;:•*\-–&/|().\"']|\d|and|or){1,8}|[^.!?a-z]{0,4}(?:[^.!?\n]{0,40}[,;\n]| and | or )[^.!?a-z]{0,4}"
 )
+_HOUSE = re.compile(r"\n[0-9]{1,5}[A-Za-z]? (?=[A-Z])")
 
 
 def find_names(text: str, *, setting: Sequence[str] = ()) -> list[Span]:
@@ -66,7 +66,7 @@ def find_names(text: str, *, setting: Sequence[str] = ()) -> list[Span]:
     spans += find_uncased(text, tables, tones)
     if not text.isascii():
         spans += find_unspaced(text)
-    return [*_weigh(text, spans, tones)] if spans else spans
+    return _weigh(text, spans, tones) if spans else spans
 
 
 def _is_personal(text: str, start: int, run: str) -> bool:
@@ -93,24 +93,26 @@ def _is_idle(text: str, start: int, end: int, run: str, tone: Tone, tables: Tabl
     return text[end : end + 1] not in (",", "&") and right_of(text, end)[1] not in FOLLOWED
 
 
-def _weigh(text: str, spans: list[Span], tones: Tones) -> Iterator[Span]:
+def _weigh(text: str, spans: list[Span], tones: Tones) -> list[Span]:
     """The spans with what stands beside them counted in: names in a row, or nothing at all, are those of a lesson."""
-    listed = _listed(text, spans, tones)
-    is_whole = len(spans) == 1 and spans[0].end - spans[0].start == len(text.strip(" \n.\"'*"))
-    for span in spans:
-        if span in listed or (is_whole and span.score < SURE_CUE):
-            span = replace(span, score=min(span.score, BELOW))
-        yield span
+    if len(spans) == 1:
+        span = spans[0]
+        is_whole = span.end - span.start == len(text.strip(" \n.\"'*"))
+        return [_lowered(span)] if is_whole and span.score < SURE_CUE else spans
+    listed = _listed(text, spans, tones) if len(spans) >= LIST else ()
+    return [_lowered(span) if span in listed else span for span in spans] if listed else spans
+
+
+def _lowered(span: Span) -> Span:
+    return span._replace(score=min(span.score, BELOW))
 
 
 def _listed(text: str, spans: list[Span], tones: Tones) -> set[Span]:
     """Bare names of which at least three follow one another with nothing but commas, bullets or "and" between them."""
     listed: set[Span] = set()
-    if len(spans) < LIST:
-        return listed
     chain: list[Span] = []
     for span in sorted(spans, key=lambda span: span.start):
-        if chain and not _GAP.fullmatch(text, chain[-1].end, span.start):
+        if chain and not _is_gap(text, chain[-1].end, span.start):
             listed.update(_encyclopedic(chain, tones))
             chain = []
         chain.append(span)
@@ -118,10 +120,20 @@ def _listed(text: str, spans: list[Span], tones: Tones) -> set[Span]:
     return listed
 
 
+def _is_gap(text: str, start: int, end: int) -> bool:
+    """Whether a list goes on between two names: no house number is there."""
+    return _GAP.fullmatch(text, start, end) is not None and _HOUSE.search(text, start, end + 1) is None
+
+
 def _encyclopedic(chain: list[Span], tones: Tones) -> list[Span]:
     if len(chain) < LIST:
         return []
     least = PRIVATE_LIST if tones.at(chain[0].start) is Tone.PRIVATE else LIST
-    if len(chain) < least or chain[0].score >= SURE_CUE:
+    if len(chain) < least or chain[0].score >= SURE_CUE or _is_sender(chain):
         return []
     return [span for span in chain if span.score < SURE_CUE]
+
+
+def _is_sender(chain: list[Span]) -> bool:
+    """Whether one person comes with her firm, town or country, as on an envelope: no list."""
+    return len(chain) <= MAX_SENDER and sum(span.type == "PERSON" for span in chain) == 1

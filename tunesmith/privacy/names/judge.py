@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import cache
 
 from tunesmith.privacy.names.cues import (
     NONE,
@@ -15,12 +16,12 @@ from tunesmith.privacy.names.cues import (
     cues_of_line,
     is_date,
 )
-from tunesmith.privacy.names.kinds import FAMOUS, FIRST, GRAMMAR, KNOWN_THING, LARGE, SMALL
+from tunesmith.privacy.names.kinds import COUNTRY, FAMOUS, FIRST, GRAMMAR, KNOWN_THING, LARGE, LAST, SMALL, STATE
 from tunesmith.privacy.names.organizations import likeness_of_organization
 from tunesmith.privacy.names.persons import MAYBE, NO, SURE, is_weak, likeness_of_person
 from tunesmith.privacy.names.places import find_state, has_postcode, likeness_of_place, state_after
 from tunesmith.privacy.names.tables import Tables
-from tunesmith.privacy.names.tokens import Left, Token, is_sentence_start, left_of, start_with_particles
+from tunesmith.privacy.names.tokens import Left, Token, is_sentence_start, kinds_in, left_of, start_with_particles
 from tunesmith.privacy.names.tone import Tone, is_famed
 from tunesmith.privacy.names.words import ARTICLES, CALENDAR
 from tunesmith.privacy.spans import Span
@@ -59,10 +60,11 @@ def judge(text: str, tokens: Sequence[Token], is_titled: bool, tone: Tone, table
     likeness = (likeness_of_person(tokens, tables), likeness_of_place(tokens, kind), organization)
     if likeness == (NO, NO, NO):
         return
-    cues = _all_cues(text, tokens, likeness[LOCATION] and not kind & LARGE, left, cues, there[1], tables)
-    best = _best(likeness, cues)
+    cues = _all_cues(text, tokens, likeness[LOCATION] and not kind & (COUNTRY | STATE), left, cues, there[1], tables)
+    best = _best(likeness, cues, is_known=bool(kinds_in(tokens) & (FIRST | LAST)))
     like, cue = likeness[best], cues[best]
-    if cue < 3 and (kind & (KNOWN_THING | FAMOUS) or tokens[-1].kind & FAMOUS):
+    is_namesake = len(tokens) > 1 and tone is Tone.PRIVATE and tokens[0].kind & FIRST
+    if cue < 3 and (kind & (KNOWN_THING | FAMOUS) or (tokens[-1].kind & FAMOUS and not is_namesake)):
         return
     if like == MAYBE and cue < 2 and not _is_stranger(text, tokens, cue, left):
         return
@@ -83,7 +85,7 @@ def _all_cues(
     end_of_organization: int,
     tables: Tables,
 ) -> Cues:
-    """What all that stands around the words says; ``is_town``: they may be a place that not everybody knows."""
+    """What all that stands around the words says; ``is_town``: they may be a city."""
     end = tokens[-1].end
     after = cues_after(text, end)
     if before.place > 1 and after.place == 0 and text.startswith(POSSESSIVES, end):
@@ -93,15 +95,17 @@ def _all_cues(
     elif after is NONE and before is NONE:
         after = cues_of_line(text, tokens[0].start, end, left)
     cues = before.max(after)
-    if not is_town or cues.place == 3:
+    if not is_town or cues.place == 3 or text[end : end + 1] not in (" ", ","):
         return cues
     return cues._replace(place=3) if state_after(text, end, tables) or has_postcode(text, end) else cues
 
 
-def _best(likeness: tuple[int, int, int], cues: Cues) -> int:
-    """The type with the highest sum, of equal ones the likelier, then persons first."""
+def _best(likeness: tuple[int, int, int], cues: Cues, *, is_known: bool) -> int:
+    """The type with the highest sum, of equal ones the likelier; then persons first where the name is one of the tables,
+    which hold most of them, or nothing speaks for an organization."""
     best, most = PERSON, (-1, -1)
-    for at in (PERSON, LOCATION, ORGANIZATION):
+    order = (PERSON, LOCATION, ORGANIZATION) if is_known or not cues.organization else (LOCATION, ORGANIZATION, PERSON)
+    for at in order:
         like = likeness[at]
         if like and (like + cues[at], like) > most:
             best, most = at, (like + cues[at], like)
@@ -110,7 +114,13 @@ def _best(likeness: tuple[int, int, int], cues: Cues) -> int:
 
 def _span(start: int, end: int, type_: int, like: int, cue: int, tone: Tone) -> Span:
     score = _SCORES[min(like + cue, len(_SCORES) - 1)][tone]
-    return Span(start, end, _TYPES[type_], score, f"{_TYPES[type_].lower()}_{like}{cue}")
+    return Span(start, end, _TYPES[type_], score, _rule(type_, like, cue))
+
+
+@cache
+def _rule(type_: int, like: int, cue: int) -> str:
+    """The name of what found a span; there are some forty."""
+    return f"{_TYPES[type_].lower()}_{like}{cue}"
 
 
 def _person(

@@ -38,7 +38,8 @@ from tunesmith.privacy.names import words
     ASIAN_SURNAME,
     SMALL,
     OWNER,
-) = (1 << bit for bit in range(33))
+    PUBLIC_HEAD,
+) = (1 << bit for bit in range(34))
 NAMED = FIRST | LAST | PLACE
 """Somebody's name, or a place's."""
 LARGE = METROPOLIS | COUNTRY | STATE
@@ -56,6 +57,7 @@ BITS = {
     FAMOUS: words.FAMOUS,
     LANGUAGE: words.LANGUAGES,
     GROUP_HEAD: words.GROUP_HEADS,
+    PUBLIC_HEAD: words.PUBLIC_HEADS,
     HEAD_FIRST: words.HEADS_FIRST,
     HEAD_OF: words.HEADS_OF,
     LEGAL: words.LEGAL_FORMS,

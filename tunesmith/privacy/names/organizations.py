@@ -19,6 +19,7 @@ from tunesmith.privacy.names.kinds import (
     METROPOLIS,
     ORDINARY,
     PLACE,
+    PUBLIC_HEAD,
     SHORT_FORM,
     SMALL,
     THING,
@@ -63,6 +64,8 @@ def likeness_of_organization(text: str, tokens: Sequence[Token], tables: Tables)
         return LIKELY, *headed
     if len(tokens) == 1:
         return _likeness_of_one(tokens[0], tables), start, end
+    if _is_joint(tokens):
+        return LIKELY, start, end
     return (MAYBE if _may_be_one(tokens) else NO), start, end
 
 
@@ -80,9 +83,16 @@ def _likeness_of_one(token: Token, tables: Tables) -> int:
 def _may_be_one(tokens: Sequence[Token]) -> bool:
     if len(tokens) > MAX_WORDS or tokens[-1].kind & SMALL:
         return False
-    is_person = tokens[0].kind & (FIRST | AMBIGUOUS) == FIRST
-    is_thing = tokens[-1].kind & (THING | GROUP_HEAD) == THING
+    is_person = tokens[0].kind & (FIRST | AMBIGUOUS) == FIRST and not tokens[-1].kind & PUBLIC_HEAD
+    is_thing = tokens[-1].kind & (THING | GROUP_HEAD | PUBLIC_HEAD) == THING
     return not is_person and not is_thing
+
+
+def _is_joint(tokens: Sequence[Token]) -> bool:
+    """ "Dalgaard & Trevor": two names that are no words."""
+    if not any(token.low == "&" for token in tokens[1:-1]):
+        return False
+    return not (tokens[0].kind & (ORDINARY | FIRST) or tokens[-1].kind & ORDINARY)
 
 
 def _legal_form(tokens: Sequence[Token]) -> int | None:
@@ -122,9 +132,8 @@ def _partners(text: str, first: Token, tables: Tables) -> tuple[int, int] | None
         return None
     if "&" in text[first.end : end] or low in PARTNERS:
         return LIKELY, end
-    is_people = any(
-        name in EXTRA_FIRST_NAMES or (name in tables.first and name not in EXTRA_LAST_NAMES) for name in names
-    )
+    num_first = sum(name in tables.first and name not in EXTRA_LAST_NAMES for name in names)
+    is_people = num_first > 1 or not EXTRA_FIRST_NAMES.isdisjoint(names)
     num_known = sum(name in tables.last for name in names)
     if len(names) < 3 or num_known < 2:
         return None

@@ -14,7 +14,9 @@ from tunesmith.privacy.names.kinds import (
     FIRST,
     GROUP_HEAD,
     JOINT,
+    KNOWN_THING,
     LANGUAGE,
+    LARGE,
     LAST,
     LEGAL,
     ORDINARY,
@@ -47,6 +49,8 @@ _INVERTED = re.compile(
 def likeness_of_person(tokens: Sequence[Token], tables: Tables) -> int:
     """`SURE` for a first with a last name, `LIKELY` for one of them with a stranger, `MAYBE` for strangers alone, `NO`
     where a word among them is that of a thing or a firm."""
+    if len(tokens) == 1 and not tokens[0].kind & (SMALL | SUFFIX):
+        return _likeness_of_one(tokens[0], tables)
     names = [token for token in tokens if not token.kind & (SMALL | SUFFIX)]
     if not names or len(names) > MAX_WORDS or tokens[-1].kind & SMALL:
         return NO
@@ -60,7 +64,7 @@ def likeness_of_person(tokens: Sequence[Token], tables: Tables) -> int:
         return NO
     if _begins_with_place(names, tables):
         return NO
-    if all(name.word.isupper() and len(name.word) > 2 for name in names):
+    if last.word.isupper() and all(name.word.isupper() and len(name.word) > 2 for name in names):
         return _likeness_in_capitals(first, last, is_last)
     if first.kind & ASIAN_SURNAME and _is_asian_order(names):
         return SURE
@@ -145,8 +149,10 @@ def _likeness_after_first(names: Sequence[Token], is_last: bool) -> int:
         return MAYBE
     if is_last or last.kind & FIRST:
         return SURE
-    if first.kind & COMMON or last.kind & (ORDINARY | PLACE) or len(last.low) < 2:
+    if first.kind & COMMON or last.kind & ORDINARY or len(last.low) < 2:
         return MAYBE
+    if last.kind & PLACE:
+        return MAYBE if first.kind & (PLACE | KNOWN_THING) or last.kind & (AMBIGUOUS | LARGE) else LIKELY
     return MAYBE if last.word.isupper() and len(last.word) > 1 else SURE
 
 

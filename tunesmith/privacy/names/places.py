@@ -48,7 +48,8 @@ def likeness_of_place(tokens: Sequence[Token], kind: int) -> int:
             return LIKELY
         if last & PLACE_HEAD:
             return MAYBE
-    if first & (FIRST | PLACE) == FIRST or (first | last) & ORDINARY:
+    is_name = first & FIRST and (not first & PLACE or len(tokens) > 1)
+    if is_name or (first | last) & ORDINARY:
         return NO
     return NO if _is_abbreviation(tokens) else MAYBE
 

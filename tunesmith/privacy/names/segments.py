@@ -10,11 +10,13 @@ from tunesmith.privacy.names.kinds import (
     BEFORE_NAME,
     FIRST,
     GRAMMAR,
+    HEAD_OF,
     LANGUAGE,
     LAST,
     LEGAL,
     ORDINARY,
     OWNER,
+    PLACE,
     PLACE_BEGINNING,
     PLACE_START,
     SMALL,
@@ -24,22 +26,25 @@ from tunesmith.privacy.names.persons import LIKELY, likeness_of_person
 from tunesmith.privacy.names.places import longest_place
 from tunesmith.privacy.names.tables import Tables
 from tunesmith.privacy.names.tokens import Token, is_sentence_start, kinds_in
-from tunesmith.privacy.names.words import NAMES_OF_MONTHS_AND_WILL
+from tunesmith.privacy.names.words import NAMES_OF_MONTHS_AND_WILL, SIDES
 
 _DIVIDING = PLACE_START | BEFORE_NAME | GRAMMAR | SMALL | OWNER
 """Without one of these a run is one segment."""
 _ASIAN_GIVEN = frozenset(("an", "do", "so", "my", "no", "he", "you", "in", "on", "may"))
+Segment = tuple[Sequence[Token], bool]
+"""Words that may be a name, and whether a title stood before them."""
 
 
-def find_segments(text: str, tokens: Sequence[Token], tables: Tables) -> Iterator[tuple[Sequence[Token], bool]]:
-    """(words, whether a title stood before them) of each part of a run that may be a name."""
+def find_segments(text: str, tokens: Sequence[Token], tables: Tables) -> Sequence[Segment]:
+    """Each part of a run that may be a name."""
     if len(tokens) == 1:
-        if not tokens[0].kind & GRAMMAR:
-            yield tokens, False
-        return
+        return () if tokens[0].kind & GRAMMAR else ((tokens, False),)
     if not kinds_in(tokens) & _DIVIDING:
-        yield _without_plain_start(text, tokens, tables), False
-        return
+        return ((_without_plain_start(text, tokens, tables), False),)
+    return list(_divide(text, tokens, tables))
+
+
+def _divide(text: str, tokens: Sequence[Token], tables: Tables) -> Iterator[Segment]:
     current: list[Token] = []
     is_titled = False
     at = 0
@@ -73,7 +78,7 @@ def _parts(tokens: Sequence[Token], at: int, current: Sequence[Token]) -> bool:
     token = tokens[at]
     if not current and token.kind & SMALL:
         return True
-    if not token.kind & GRAMMAR:
+    if not token.kind & GRAMMAR or _joins_head(tokens, at, current):
         return False
     if token.kind & PLACE_BEGINNING and at + 1 < len(tokens):
         return False
@@ -83,6 +88,11 @@ def _parts(tokens: Sequence[Token], at: int, current: Sequence[Token]) -> bool:
     return not is_initial and not _is_month_name(tokens, at)
 
 
+def _joins_head(tokens: Sequence[Token], at: int, current: Sequence[Token]) -> bool:
+    """Whether "of" goes on with a name such as "University of Leeds"."""
+    return bool(current) and tokens[at].low == "of" and bool(current[-1].kind & HEAD_OF)
+
+
 def _is_month_name(tokens: Sequence[Token], at: int) -> bool:
     """Whether "April", "June" or "Will" is a person here: a last name follows."""
     if tokens[at].low not in NAMES_OF_MONTHS_AND_WILL or at + 1 == len(tokens):
@@ -90,7 +100,7 @@ def _is_month_name(tokens: Sequence[Token], at: int) -> bool:
     return tokens[at + 1].kind & (LAST | ORDINARY) == LAST
 
 
-def _close(text: str, tokens: list[Token], is_titled: bool, tables: Tables) -> Iterator[tuple[Sequence[Token], bool]]:
+def _close(text: str, tokens: list[Token], is_titled: bool, tables: Tables) -> Iterator[Segment]:
     while tokens and tokens[-1].kind & SMALL:
         tokens.pop()
     if tokens:
@@ -105,5 +115,7 @@ def _without_plain_start(text: str, tokens: Sequence[Token], tables: Tables) -> 
     if not kind & LANGUAGE and kind & (ORDINARY | FIRST) != ORDINARY:
         return tokens
     rest = tokens[1:]
+    if tokens[0].low in SIDES and tables.kinds.get(" ".join([token.low for token in rest]), 0) & PLACE:
+        return rest
     is_name = likeness_of_person(rest, tables) >= LIKELY
     return rest if is_name or (tokens[0].low in CUED and is_sentence_start(text, tokens[0].start)) else tokens

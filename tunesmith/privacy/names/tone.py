@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import IntEnum
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 from tunesmith.privacy.names.tokens import Left, right_of
 from tunesmith.privacy.names.words import (
@@ -37,10 +37,10 @@ _QUIZ = re.compile(
     r"\s*+(?:(?:who|what|which|when|where|why|how(?: many| much| old| long)?+) (?:is|was|are|were|did|does|do|has|had|year|country"
     r"|countries|city|state|team|band|album|movie|film|of|the|in|people|[a-z]+ed|wrote|won|sang|plays?)|name|list|in (?:what|which)"
     r"|tell me|give me|identify|classify|summarize|extract|from the|based on|according to (?:the|this)|given (?:a|the|this)|describe|explain"
-    r"|categorize|which|why|write|provide|create|generate|suggest|recommend|rewrite|translate|compare|split|sort|separate)\b(?!:)"
-    r"|[^.?!\n]{0,200}?, (?:who|what|which|when|where|why|how)\b[^.?!\n]{0,200}\?",
+    r"|categorize|which|why|write|provide|create|generate|suggest|recommend|rewrite|translate|compare|split|sort|separate)\b(?!:)",
     re.IGNORECASE,
 )
+_LATE_QUIZ = re.compile(r"[^.?!\n]{0,200}?, (?:who|what|which|when|where|why|how)\b[^.?!\n]{0,200}\?", re.IGNORECASE)
 _QUESTION = re.compile(
     r"[^.!?\n]{0,300}\?|\s*(?:(?:to|for|in|of|by|from|with) )?(?:who|whom|whose|what|which|when|where|why|how)\b[^.!\n]{0,300}$",
     re.IGNORECASE,
@@ -95,7 +95,8 @@ class Tones:
         self.text = text
         self.setting = setting
         self._known: dict[int, Tone] = {}
-        self._words: dict[int, Sequence[str]] = {}
+        self._asked: int | None = None
+        self._openings = [other[:WINDOW] for other in setting]
 
     def at(self, position: int) -> Tone:
         """The tone of the window around ``position``."""
@@ -113,9 +114,9 @@ class Tones:
     def _judge(self, start: int) -> Tone:
         """Weighs the different words of a window: a first person and a learned word count twice, a question for
         knowledge at the start of the text four times."""
-        words = self.words(start)
+        passages = self.passages(start)
         private, learned, years = 3 * ("@" in self.text[start : start + WINDOW]), 0, 0
-        for word in _TELLING.intersection(words):
+        for word in union_of(_telling_words, passages):
             weight = _WEIGHTS.get(word)
             if weight is None:
                 years += 1
@@ -123,36 +124,30 @@ class Tones:
                 private += weight
             else:
                 learned -= weight
+        if self._asked is None:
+            self._asked = self._weigh_questions()
         learned += 2 * min(3, years) + self._asked
         if learned >= 5 and learned > private:
             return Tone.ENCYCLOPEDIC
         if learned >= 3 and not private:
             return Tone.NEUTRAL
-        num_words = len(set(words))
+        words = union_of(words_of, passages)
+        num_words = len(words)
         if private > num_words / 40 and private >= learned:
             return Tone.PRIVATE
         if num_words <= SHORT and learned < 3:
             return Tone.PLAIN if SPEAKING.isdisjoint(words) else Tone.PRIVATE
         return Tone.NEUTRAL
 
-    def words(self, start: int) -> Sequence[str]:
-        """The words of the window that begins at ``start``, in lower case, and of the setting."""
-        words = self._words.get(start)
-        if words is None:
-            words = _words(self.text[max(0, start - MARGIN) : start + WINDOW + MARGIN])
-            words = self._words[start] = (*words, *self._words_around) if self.setting else words
-        return words
+    def passages(self, start: int) -> list[str]:
+        """What is read to judge the window that begins at ``start``: it, its margins, and the openings of the setting."""
+        return [self.text[max(0, start - MARGIN) : start + WINDOW + MARGIN], *self._openings]
 
-    @cached_property
-    def _asked(self) -> int:
+    def _weigh_questions(self) -> int:
         """How learned the question is that opens the text or its setting."""
         if not self.setting:
             return _weigh_question(self.text[:WINDOW], _ANSWERED.match(self.text) is not None)
-        return max(_weigh_question(text[:WINDOW], True) for text in (self.text, *self.setting))
-
-    @cached_property
-    def _words_around(self) -> list[str]:
-        return [word for text in self.setting for word in _words(text[:WINDOW])]
+        return max([_weigh_question(opening, True) for opening in (self.text[:WINDOW], *self._openings)])
 
 
 @lru_cache(maxsize=16)
@@ -163,11 +158,12 @@ def _weigh_question(opening: str, is_answered: bool) -> int:
     """
     if _INVENTION.match(opening):
         return INVENTION
-    if _QUIZ.match(opening) and FIRST_PERSON.isdisjoint(_words(opening)):
+    is_quiz = _QUIZ.match(opening) or ("?" in opening and _LATE_QUIZ.match(opening))
+    if is_quiz and FIRST_PERSON.isdisjoint(words_of(opening)):
         return QUIZ
     if _ADVICE.match(opening):
         return ADVICE if is_answered else 0
-    if not is_answered or not _QUESTION.match(opening) or not _PRIVATE.isdisjoint(_words(opening)):
+    if not is_answered or not _QUESTION.match(opening) or not _PRIVATE.isdisjoint(words_of(opening)):
         return 0
     return QUIZ if opening.lstrip()[:1] in "Ww" and not _YES_OR_NO.match(opening) else ADVICE
 
@@ -181,11 +177,26 @@ def is_famed(text: str, start: int, end: int, left: Left) -> bool:
         return True
     if left.one == "by" and _TITLE_BY.search(text, max(0, start - 40), start):
         return True
-    return _DEFINED.match(text, end) is not None or _WORK_OF.match(text, end) is not None
+    following = text[end : end + 1]
+    if following in ("'", "’"):
+        return _WORK_OF.match(text, end) is not None
+    return following in (" ", ",", "(") and _DEFINED.match(text, end) is not None
+
+
+def union_of(find: Callable[[str], frozenset[str]], passages: Sequence[str]) -> frozenset[str]:
+    """What is found in some of the passages."""
+    found = find(passages[0])
+    return found.union(*map(find, passages[1:])) if len(passages) > 1 else found
 
 
 @lru_cache(maxsize=16)
-def _words(passage: str) -> Sequence[str]:
+def _telling_words(passage: str) -> frozenset[str]:
+    """The words that say how the passage speaks."""
+    return words_of(passage) & _TELLING
+
+
+@lru_cache(maxsize=16)
+def words_of(passage: str) -> frozenset[str]:
     """The words in lower case, parted by spaces and punctuation; as bytes, which translate faster than characters."""
     data = passage.lower().encode("utf-8", "surrogatepass").translate(_AS_SPACES)
-    return data.decode("utf-8", "surrogatepass").split()
+    return frozenset(data.decode("utf-8", "surrogatepass").split())

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from tunesmith.privacy.names.kinds import AMBIGUOUS, FIRST, LAST, ORDINARY, THING
-from tunesmith.privacy.names.tables import Tables
+from tunesmith.privacy.names.tables import Tables, load_tables
 from tunesmith.privacy.names.tokens import left_of
-from tunesmith.privacy.names.tone import WINDOW, Tone, Tones
+from tunesmith.privacy.names.tone import WINDOW, Tone, Tones, union_of, words_of
 from tunesmith.privacy.names.words import (
     FIRST_PERSON_OWN,
     GREETINGS,
@@ -34,7 +35,7 @@ def with_capitals(text: str, tables: Tables) -> str:
     low = text.lower()
     if len(low) != len(text):
         return text
-    end_of_first = -1
+    end_of_first = -2
 
     def write(match: re.Match[str]) -> str:
         nonlocal end_of_first
@@ -48,10 +49,27 @@ def with_capitals(text: str, tables: Tables) -> str:
     return _LETTERS.sub(write, low)
 
 
-def find_uncased(text: str, tables: Tables, tones: Tones) -> Iterator[Span]:
+def find_uncased(text: str, tables: Tables, tones: Tones) -> list[Span]:
     """Persons in lower case: full names, and first names behind a cue; towns behind "i live in"."""
-    if not any(_has_name(text, start, tables, tones) for start in range(0, len(text), WINDOW)):
-        return
+    for start in range(0, len(text), WINDOW):
+        names = union_of(_first_names_in, tones.passages(start))
+        if names and _has_name(text[start : start + WINDOW], names):
+            return list(_find(text, tables, tones))
+    return []
+
+
+@lru_cache(maxsize=16)
+def _first_names_in(passage: str) -> frozenset[str]:
+    """First names among the words of a passage, whatever their case."""
+    return words_of(passage) & load_tables().uncased_first
+
+
+def _has_name(window: str, names: frozenset[str]) -> bool:
+    """Whether a name stands in lower case in a window of the text; cheap, and may be wrong with a yes."""
+    return any(name in window for name in names)
+
+
+def _find(text: str, tables: Tables, tones: Tones) -> Iterator[Span]:
     taken = 0
     for match in _WORD.finditer(text):
         word = match[0]
@@ -64,12 +82,6 @@ def find_uncased(text: str, tables: Tables, tones: Tones) -> Iterator[Span]:
         if score:
             taken = end
             yield Span(match.start(), end, "PERSON", score, "person_uncased")
-
-
-def _has_name(text: str, start: int, tables: Tables, tones: Tones) -> bool:
-    """Whether a first name stands in lower case near a window of the text; cheap, and may be wrong with a yes."""
-    window = text[start : start + WINDOW]
-    return any(name in window for name in tables.uncased_first.intersection(tones.words(start)))
 
 
 def _bare(word: str) -> str:

@@ -58,6 +58,10 @@ LABELS = words("""
     applicant candidate tenant landlord owner buyer seller nombre nom naam imię nome namn navn isim vorname nachname
     prénom apellido apellidos cognome sobrenome kunde cliente client patiente user member reporter assignee reviewer
     supervisor doctor physician nurse parent guardian spouse mother father emergency requester caller driver insured
+    signature prepared_for prepared_by issued_to issued_by billed_to sold_to ship_to bill_to assigned_to assigned_by
+    submitted_by submitted_to requested_by approved_by reviewed_by reported_by next_of_kin kin handled_by deceased plaintiff
+    defendant claimant petitioner respondent interviewer interviewee trainer trainee instructor speaker host
+    organizer organiser nominee mentor mentee referee approver delegate
 """)
 KIN = words("""
     wife husband son daughter mother father mom mum dad brother sister cousin uncle aunt grandmother grandfather grandma
@@ -85,7 +89,11 @@ REACHING_PAIRS = words("""
     signed_by sent_by prepared_by approved_by requested_by reported_by submitted_by care_of asked_for asking_for ask_for
     appointment_with call_from email_from message_from letter_from note_from married_to engaged_to lives_with
     live_with work_with works_with working_with lunch_with dinner_with birthday_of care_for account_of name_of phone_of
-    number_of address_of email_of behalf_of
+    number_of address_of email_of behalf_of hi_to hello_to said_to lied_to listen_to listened_to explained_to handed_to
+    written_to happened_to replied_to apologize_to apologized_to proud_of rid_of afraid_of jealous_of introduced_to
+    lent_to sold_to given_to refund_to transfer_to transferred_to amount_to belonged_to attributable_to issued_to
+    reporting_to report_to reports_to reported_to confirmed_by confirmed_with submitted_to delivered_by interviewed_by
+    treated_by examined_by accompanied_by supervised_by represented_by contacted_by
 """)
 WEAK_LEFT = words("for by with from to and or that if has does did when while but because let made make")
 NAMING = words("""
@@ -136,6 +144,13 @@ RESIDENCE = words("""
     trip_from train_from bus_from ferry_to shuttle_to commute_to commutes_to drive_from parcel_to package_to ship_it_to
     transferred_to posted_to stationed_in deployed_to evacuated_from deported_from people_of town_of city_of village_of
     suburb_of district_of outskirts_of north_of south_of east_of west_of downtown mayor_of streets_of weather_in
+    based_out_of located_in situated_in settled_in settle_in emigrated_to emigrated_from immigrated_to immigrated_from
+    fled_to fled_from escaped_from returning_to returned_to returning_from returned_from back_from coming_from hails_from
+    native_of outside_of suburbs_of part_of_town centre_of center_of heart_of coast_of border_with
+    married_in met_in honeymoon_in semester_in exchange_to visa_to move_from moving_from drive_through cruise_to cruises_to
+    tour_of tours_of tour_to vacationing_in spent_in summer_in winter_in weekend_in week_in month_in year_in years_in
+    apartment_near house_near farm_near farm_in cottage_in villa_in flat_near hostel_in airbnb_in museum_in roommate_in
+    roommates_in people_in somewhere_in anywhere_in everywhere_in nowhere_in over_in down_in up_in out_in here_in there_in
     rented_in bought_in stuck_in stranded_in stop_in stopped_in landed_in landing_in hospital_in prison_in jail_in
 """)
 PLACE_LABELS = words("""
@@ -146,7 +161,10 @@ PREPOSITIONS = words(
     "located_in based_in in to from near outside through via across en aus nach à em w leaving left_for back_in over_to"
 )
 WEAK_PREPOSITIONS = words("at around of between a do toward towards into beyond past miss love like leave leaves left")
-PLACE_AFTER = words("airport station downtown city weather residents branch suburbs")
+PLACE_AFTER = words("""
+    airport station downtown city weather residents branch suburbs police area region border harbor harbour coast countryside
+    accent winter summer subway metro traffic
+""")
 PLACE_OWNED = words("airport streets mayor weather harbour harbor beaches suburbs nightlife climate station")
 # Heads of places: no person, and a place where a cue says so.
 PLACE_HEADS = words("""
@@ -163,6 +181,7 @@ EXTRA_PLACES = words("""
     ontario quebec alberta manitoba saskatchewan nova_scotia british_columbia new_south_wales queensland tasmania
     kerala punjab gujarat maharashtra tamil_nadu karnataka brooklyn manhattan queens_village the_bronx cologne naples
     florence venice turin genoa milan rome seville lisbon the_hague antwerp bruges gothenburg copenhagen prague warsaw
+    nyc d.c washington_d.c
     krakow munich nuremberg hanover zurich geneva basel lucerne vienna moscow st._petersburg saint_petersburg kyiv kiev
     odessa bucharest belgrade athens thessaloniki istanbul cairo marrakesh marrakech fez tehran mumbai bangalore calcutta
     rangoon saigon ho_chi_minh_city peking canton new_york new_york_city washington_dc washington_d.c. st._louis st_louis
@@ -175,7 +194,7 @@ LEGAL_FORMS = words("""
     ag kg ohg ug e.v. gbr kgaa s.a. sa s.a.s. sas sarl s.à.r.l. s.a.r.l. eurl snc s.l. sl s.l.u. slu s.p.a. spa s.r.l. srl
     s.n.c. bv b.v. nv n.v. vof bvba oy oyj ab hb as a.s. asa aps a/s ivs s.r.o. a.d. d.o.o. doo d.d. kft kft. zrt zrt. nyrt
     sp. s.k.a. oü uab sia ltda ltda. eireli s.a.b. pty pte pvt pvt. bhd sdn k.k. kk g.k. ooo oao zao pjsc pjs jsc fzco fze
-    holdings holding
+    holdings holding commv eirl gesbr gesmbh vzw asbl ltée ltee srls sagl tbk
 """)
 # Also ordinary words or abbreviations: a legal form only behind at least one real name word.
 GROUP_HEADS = words("""
@@ -195,8 +214,9 @@ GROUP_HEADS = words("""
     games interactive sports agri farms organics beverages distillery winery vineyards catering kitchens hospitality resorts
     bistro brasserie trattoria tavern pub bookshop bookstore salon spa barbers cleaners dentistry optometry veterinary vets
     nursery preschool montessori seminary polytechnic daycare charity trustees council commission chamber coalition
-    alliance guild collective initiative
+    alliance guild collective initiative orchestra symphony philharmonic choir
 """)
+
 HEADS_FIRST = words("""
     royal koninklijke groupe grupo gruppo spółdzielnia stowarzyszenie fundacja gabinety przedsiębiorstwo stiftung fondation
     fundación fundacja fundação restauración hermanos banco banca banque cooperativa sociedad société società compañía
@@ -220,12 +240,19 @@ WORKING = words("""
     startup_called firm_named shop_called bank_called brand_called supplier_called hired_at recruited_by contractor_for
     freelance_for consultant_for volunteer_at volunteers_at intern_for interned_at apprentice_at employer_is bank_is
     work_with_a_company_called nurse_for driver_for accountant_for lawyer_for engineer_for manager_of manager_for
+    contact_at contacts_at studies_with enrolled_in_the professor_at lecturer_at researcher_at scientist_at fellow_at
+    physician_at surgeon_at doctor_at technician_at clerk_at cashier_at cook_at chef_at salesman_at assistant_at trainee_at
+    director_at executive_at president_at vice_president_at officer_at specialist_at designer_at architect_at editor_at
+    reporter_at journalist_at reporter_for journalist_for writes_for plays_for played_for play_for recruiter_at
+    recruiter_for salesman_for clerk_for freelances_for career_with careers_at position_in_the freshman_at sophomore_at
+    degree_from diploma_from graduate_of alumnus_of alumni_of graduated_at majored_at professor_of_the volunteer_for
+    volunteers_for volunteered_for volunteered_at volunteering_at interned_with joins joining rejoined
     branch_manager_at desk_at office_at shift_at meeting_at appointment_at partner_at
 """)
 ORGANIZATION_PREPOSITIONS = words("at")
 WEAK_ORGANIZATION_LEFT = words("""
     from by with for between against about left sued use uses using called phoned emailed switched_to switched_from joined
-    my_new our_new contacted contact trust hate love like recommend via than to and or of
+    my_new our_new contacted contact trust hate love like recommend via than to of
 """)
 # Legal forms that are also words: only as they are written, "AB" and not "Ab" or "as".
 SHORT_FORMS = words("as co sa se ab sl spa sas doo sia company limited sp sis hb ag ug nv bv asa")
@@ -237,6 +264,13 @@ ORGANIZATION_LABELS = words("""
     unternehmen arbeitgeber entreprise société azienda société: insurer vendor supplier
 """)
 
+# Heads that things have too: a firm only where something around it says so.
+PUBLIC_HEADS = words("""
+    chorus ensemble theatre theater museum gallery library club clubhouse council rovers
+    zoo cinema cinemas opera ballet centre center arena stadium airport railway railways post times gazette tribune herald
+    chronicle office court corporation company international global worldwide brands resources instruments devices clothing
+    optical optics robotics authority organization organisation league party brewing farm farms gym shop market house
+""")
 # Behind a name no table knows, these say that it is a firm's.
 TRADING = words("""
     hiring announced announces customer customers employees shares stock offices headquarters support branch branches
@@ -246,6 +280,17 @@ TRADING = words("""
     offers provides launches launched operates specializes specialises manufactures distributes outsources outsourced
     recruits recruiting expanding expands partnered partners raised files filed sued sues ipo inc corporation platform
     software users subscribers subscription vans trucks plant factory warehouse outlet
+    announces introduces introduced unveiled unveils reopened relaunched rebranded outbid sponsors sponsored hires recalled
+    recalls manufactured distributed licensed licenses profits earnings revenue spokesman spokeswoman spokesperson executives
+    management shareholder investors workers union contract contracts stockholders board premises showroom dealership cashier
+    employee worker hq campus conference flight flights loan loans recruiter recruiters logo brand
+    salesman salesperson newsletter voucher vouchers membership technician technicians engineers
+""")
+# Behind "X was", "X has been", "X is": what happens to firms and what they do.
+TRADING_DONE = words("""
+    hiring recruiting expanding acquired founded incorporated merged recalled launched opened opening closing sued rebranded
+    headquartered listed bankrupt insolvent offering outsourcing restructuring relocating delivering shipping developing
+    manufacturing taken owned
 """)
 # Verbs that firms share with people.
 TRADING_OR_SAYING = words("""
@@ -266,6 +311,14 @@ TRADING_LEFT = words("""
     ceo_of cto_of cfo_of founder_of co-founder_of president_of director_of owner_of
     startup firm company brand retailer manufacturer airline insurer partnership_with acquisition_of takeover_of
     merger_of purchased_by acquired_by owned_by deal_with agreement_with sponsored_by products_by services_of
+    executive_of head_of board_of chairwoman_of chair_of spokeswoman_for manager_of cashier_at clerk_at van_from truck_from
+    laid_off_from resign_from resigned_from quit retire_from dismissed_by dismissed_from applied_to apply_to applying_to
+    application_to insurance_through insured_through policy_through booked_through pension_with savings_with
+    service_at counter_at sale_at discount_at branch_at staff_at staff_of workers_at workers_of union_at strike_at
+    merged_with merging_with competes_with competing_with competitor_of rival_of division_of arm_of unit_of franchise_of
+    supplied_by manufactured_by distributed_by sold_by_the shipped_by insured_by funded_by financed_by run_by_the
+    partnered_with partnership_between partner_of subsidiaries_of customers_of clients_of suppliers_of products_by
+    subscribe_to unsubscribe_from website_of catalogue_of store_of stores_of factory_of
     services_from call_from_the shipment_from package_from delivery_from statement_from charge_from charges_from
     payment_from salary_from paycheck_from bill_from quote_from ordered_at bought_at purchased_at shares_at
     investment_in invest_in invested_in donation_to donate_to donated_to complaint_against claim_against
@@ -274,6 +327,11 @@ TRADING_LEFT = words("""
 """)
 EMPLOYERS = words(
     "insurance retailer airline courier contractor employer company firm bank supplier vendor insurer agency startup business landlord client school"
+)
+# Before a place that is known, and no part of its name.
+SIDES = words(
+    "southern northern eastern western central greater downtown upstate mainland rural southeastern southwestern "
+    "northeastern northwestern"
 )
 # A name that begins so is that of a place where no cue speaks for a person.
 PLACE_BEGINNINGS = words("""
@@ -347,7 +405,7 @@ QUESTIONS = words("""
     soon finally first second third next last name list give tell write describe explain identify classify summarize
     find make create generate provide suggest compare according given based using use used being having unlike like
     despite instead therefore thus hence moreover furthermore additionally meanwhile otherwise overall example answer
-    question step note yes ok okay oh well sure sorry thanks thank welcome good great best new old hello hi hey dear
+    question step note yes ok okay oh well sure sorry p.s ps thanks thank welcome good great best new old hello hi hey dear
     mr mrs ms dr sir madam i'm i've i'd i'll it's don't can't won't isn't aren't what's that's there's let's he's she's
     we're they're you're you've you'll they've we've we'll doesn't didn't wasn't weren't couldn't wouldn't shouldn't
     call contact ask meet email e-mail send visit speak talk invite remind check pay order buy try get go come see look
@@ -438,7 +496,7 @@ LEARNED_THINGS = words("""
     renaissance enlightenment reformation big_bang yoda hogwarts gandalf frodo shrek simba bambi dumbo pinocchio cinderella rapunzel snow_white harry_potter mona_lisa
     darth_vader luke_skywalker james_bond indiana_jones mickey_mouse donald_duck bugs_bunny romeo_and_juliet peter_pan
     sherlock_holmes robin_hood king_arthur robinson_crusoe don_quixote moby_dick oliver_twist tom_sawyer jane_eyre
-    europe asia africa america antarctica oceania eurasia scandinavia atlantic pacific arctic mediterranean caribbean
+    europe asia america antarctica oceania eurasia scandinavia atlantic pacific arctic mediterranean caribbean
     everest kilimanjaro himalayas alps andes rockies sahara amazon nile danube rhine thames mississippi ganges niagara
     waterloo stonehenge colosseum louvre kremlin pentagon broadway hollywood bollywood wimbledon eiffel
 """)
@@ -466,7 +524,7 @@ BRANDS = words("""
     nba nfl mlb nhl fifa uefa olympics superbowl eurovision coachella monopoly scrabble jenga catan dungeons
     new_testament old_testament burj_khalifa taj_mahal java_runtime dow_jones wall_street silicon_valley
 """)
-KNOWN_THINGS = LEARNED_THINGS | BRANDS | words("earth moon sun ra")
+KNOWN_THINGS = LEARNED_THINGS | BRANDS | words("africa earth moon sun ra")
 # Figures of history, science, arts, politics, sport and screen whom everybody knows, by full name or by a last name that
 # is hardly anybody else's.
 FAMOUS = words("""
@@ -532,7 +590,7 @@ WORLD_TONE = words("""
     capital capitals currency spoken languages population largest smallest tallest longest oldest highest deepest borders continents hemisphere continent border bordering equator dynasty supreme senate congress parliament constitution
 """)
 ENCYCLOPEDIC_TONE = words("""
-    academy ancient astronomer
+    academy africa ancient astronomer
     battle became bible biblical billboard capital cathedral centuries
          co-founded colonial comedian composer conquered
     considered continent corporation democratic directed discovered disney
@@ -609,6 +667,37 @@ MODERN = words("""
     hockey tennis golf pickleball yoga pilates hobby hobbies hiking camping
     tutorial webinar workshop intern internship resume recruiter freelancer consultant executive manager analyst analysts
     customer consumers taxpayer lawsuit attorney paralegal medication therapist diagnosis diabetes symptom symptoms
+    tofu tempeh quinoa couscous kale arugula zucchini eggplant broccoli cauliflower asparagus celery cabbage lettuce radish
+    turnip beetroot parsnip artichoke okra lentils lentil chickpea chickpeas edamame soybean soybeans tahini pesto risotto
+    lasagna ravioli gnocchi prosciutto salami pepperoni chorizo bacon sausage tuna salmon shrimp prawns lobster oyster
+    mozzarella feta ricotta halloumi paneer biryani naan chutney masala samosa kimchi tempura teriyaki wasabi miso sashimi
+    falafel kebab shawarma baklava croissant baguette brioche waffle waffles granola oatmeal porridge omelet omelette
+    cinnamon turmeric cumin paprika saffron cardamom fennel parsley dill marjoram chives vanilla almonds cashews pistachio
+    walnuts pecans hazelnuts mango papaya kiwi pineapple coconut blueberry blueberries raspberry strawberries blackberry
+    cranberry grapefruit pomegranate nectarine nectarines plums apricots watermelon cantaloupe vodka whiskey tequila rum
+    gin espresso latte cappuccino kombucha cocktail mocktail margarita mojito martini
+    casein whey collagen gelatin keratin creatine cholesterol glucose fructose sucrose lactose gluten caffeine nicotine
+    melatonin serotonin dopamine cortisol adrenaline estrogen testosterone antioxidant antioxidants probiotics electrolytes
+    titanium graphite graphene lithium uranium plutonium aluminum aluminium chromium zinc nickel cobalt tungsten silicon
+    silicone polyester nylon acrylic polymer kevlar styrofoam ethanol methane propane helium neon argon potassium calcium
+    magnesium sodium chloride sulfate nitrate ammonia
+    celiac monkeypox malaria measles mumps polio tetanus rabies influenza pneumonia bronchitis asthma eczema psoriasis
+    arthritis osteoporosis anemia leukemia melanoma lymphoma dementia autism adhd insomnia anxiety migraine covid covid-19
+    sunscreen sunglasses deodorant shampoo conditioner moisturizer toothpaste flashlight backpacks sneakers hoodie leggings
+    payload tanker torque chassis turbocharger carburetor transmission odometer dashboard minivan pickup forklift trailer
+    triathlon biathlon decathlon marathon gymnastics badminton volleyball lacrosse softball snowboarding skateboarding
+    kayaking snorkeling parkour karate judo taekwondo jiu-jitsu kickboxing crossfit zumba sudoku solitaire backgammon
+    mahjong charades hopscotch trivia bingo karaoke ukulele banjo accordion xylophone marimba saxophone clarinet trombone
+    tuba harmonica bagpipes percussion synthesizer
+    mangrove mangroves succulent succulents hydrangea hydrangeas orchid orchids tulip tulips daffodil daffodils lavender
+    eucalyptus bamboo cactus fern ferns moss algae fungi bacteria plankton jellyfish octopus squid dolphin dolphins walrus
+    penguin penguins giraffe hippopotamus rhinoceros kangaroo koala wombat platypus armadillo chimpanzee gorilla orangutan
+    lemur meerkat hedgehog raccoon skunk chipmunk hamster gerbil iguana gecko chameleon tortoise cheetah leopard jaguar
+    dinosaur dinosaurs tyrannosaurus triceratops labrador poodle chihuahua dachshund rottweiler bulldog beagle corgi
+    aquaculture fisheries agriculture horticulture forestry artisanal download downloads upload uploads unsubscribe
+    gatekeeper gatekeepers melee dungeon multiplayer gameplay sequel prequel spinoff anime manga podcast podcasts mashed
+    hashbrowns fries pretzels popcorn marshmallow marshmallows caramel fudge toffee licorice brownie brownies cupcake
+    cupcakes cheesecake tiramisu meringue macaron macarons doughnut doughnuts donut donuts
     sandwich sushi ramen noodles dumplings taco tacos burrito nachos guacamole hummus aioli mayo ketchup mustard
 """)
 ENGLISH = words(read("english.txt")) | MODERN

@@ -7,6 +7,7 @@ postal code with its city, a country, a unit; words with capitals alone are not 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from tunesmith.privacy.names.tables import load_tables
@@ -77,11 +78,14 @@ _ENDS = re.compile(
 
 class Lines(NamedTuple):
     """Where the address ends, what proves it (``unit``, ``code``, ``box``, ``country``, ``region``), and whether a
-    word with a capital follows the street without any sign between, so that it may be the name of something else."""
+    word with a capital follows the street without any sign between, so that it may be the name of something else.
+
+    ``towns`` are named behind the address with no code, region or country: places by themselves, and no part of it."""
 
     end: int
     proof: frozenset[str]
     follows_capital: bool
+    towns: tuple[tuple[int, int], ...] = ()
 
 
 def read_lines(page: Page, start: int, *, is_free: bool) -> Lines:
@@ -91,7 +95,9 @@ def read_lines(page: Page, start: int, *, is_free: bool) -> Lines:
         if not reader.read():
             break
     window = reader.window
-    return Lines(start + reader.end(), frozenset(reader.proof), window[:1] == " " and window[1:2].isupper())
+    follows_capital = window[:1] == " " and window[1:2].isupper()
+    towns = tuple((start + first, start + end) for first, end in reader.towns())
+    return Lines(start + reader.sure, frozenset(reader.proof), follows_capital, towns)
 
 
 class _Reader:
@@ -118,17 +124,15 @@ class _Reader:
                 return True
         return False
 
-    def end(self) -> int:
-        """Where the address ends: after the last sure part, or after cities that stand right behind it."""
-        end = self.sure
+    def towns(self) -> Iterator[tuple[int, int]]:
+        """The cities that stand right behind the last sure part."""
         if self.is_free and not self.proof:
-            return end
+            return
         for number, city in enumerate(city for city in self.pending if city[0] >= self.sure):
             is_known = self._original(*city).lower() in load_tables().places
             if not is_known and (number > 0 or not self._stands_alone(*city)):
-                break
-            end = city[1]
-        return end
+                return
+            yield city
 
     def _stands_alone(self, start: int, end: int) -> bool:
         """Whether the words are set apart from the street, and nothing follows that they could belong to."""

@@ -1,8 +1,9 @@
 """Postal addresses: a street with its number in the shapes of many countries, and the lines around it, as one span.
 
 The core is a house number beside something that names a street, or a box number; what follows it belongs to the address
-as far as the last unit, postal code, region or country, over commas and line ends (`address_lines`). A core that is not
-much of a proof by itself ("12 Ashby Park", "Koclířova 52") needs such a line, or words such as "lives at" before it.
+as far as the last unit, postal code, region or country, over commas and line ends (`address_lines`). A town that is named
+alone behind it ("12 High Street, Oxford") is a place by itself, a LOCATION. A core that is not much of a proof by itself
+("12 Ashby Park", "Koclířova 52") needs such a line, or words such as "lives at" before it.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from tunesmith.privacy.recognizers.address_words import (
     WEAK_TYPES,
     WORD_SUFFIXES,
 )
-from tunesmith.privacy.recognizers.page import WORD, Page, latin, words
+from tunesmith.privacy.recognizers.page import WORD, Page, any_of, latin, words
 from tunesmith.privacy.recognizers.patterns import matches
 from tunesmith.privacy.spans import Span
 
@@ -191,13 +192,16 @@ ANNOUNCED = Shape(
     ),
     STRONG,
 )
+_LOWER_CASE_BEGIN = r"(?:\bat|address(?: is| was)?:?|live on|lives on) "
 _LOWER_CASE = latin(
-    rf"(?:\bat|address(?: is| was)?:?|live on|lives on) ([0-9]{{1,5}}[a-z]? +(?:[a-z0-9]{{2,20}} +){{1,3}}(?:{TYPES}|st|rd|ave|ln|dr|blvd|way|place))(?:[^{WORD}]|\z)"
+    rf"{_LOWER_CASE_BEGIN}([0-9]{{1,5}}[a-z]? +(?:[a-z0-9]{{2,20}} +){{1,3}}(?:{TYPES}|st|rd|ave|ln|dr|blvd|way|place))(?:[^{WORD}]|\z)"
 )
-_GATES = tuple((latin(group.gate), latin(group.also), group.shapes) for group in GROUPS)
 _NUM_NUMBERED = sum(group.also == _NUMBER_SIGN for group in GROUPS)
 _OTHER_SIGNS = "|".join(f"(?:{group.gate})" for group in GROUPS[_NUM_NUMBERED:])
-_OTHER_SIGN = latin(_OTHER_SIGNS)
+_NUMBERED_SIGN, _ANNOUNCING_SIGN, _LOWER_CASE_SIGN = range(len(GROUPS), len(GROUPS) + 3)
+_signs_of = any_of(
+    [*(group.gate for group in GROUPS), _NUMBER_SIGN, rf"\b{_ANNOUNCING}[\s:=\"'-]", f"{_LOWER_CASE_BEGIN}[0-9]"]
+)
 GATE = rf"{_NUMBER_SIGN}|{_OTHER_SIGNS}|(?:at|is|was|on|address:?) [0-9]+[a-z]? +[a-z0-9]+ "
 _CONTEXT = words(
     r"address|\b(?:liv(?:e|es|ed|ing)|resid(?:e|es|ed|ing)|located|situated|moved?|moving|stay(?:s|ing)?|based|found|meet(?:ing)?|house|home|"
@@ -222,12 +226,13 @@ _LIKE_STREET = re.compile(rf"[0-9]{{2,5}}[A-Za-z]?(?:[/-][0-9]+)?(?: [{_UPPER}]\
 def find_addresses(page: Page) -> Iterator[Span]:
     """Street addresses with a house number, and post boxes."""
     page = page.titled() if page.text.islower() else page
-    # Most pages here have but a number before a capital: the first groups.
-    for gate, also, shapes in _GATES if _OTHER_SIGN.search(page.data) is not None else _GATES[:_NUM_NUMBERED]:
-        if gate.search(page.data) is not None and also.search(page.data) is not None:
-            yield from _find_shapes(page, shapes)
-    yield from _find_shapes(page, (ANNOUNCED,))
-    for start, end in matches(_LOWER_CASE, page.data):
+    signs = _signs_of(page.data)
+    for number, group in enumerate(GROUPS):
+        if number in signs and (not group.also or _NUMBERED_SIGN in signs):
+            yield from _find_shapes(page, group.shapes)
+    if _ANNOUNCING_SIGN in signs:
+        yield from _find_shapes(page, (ANNOUNCED,))
+    for start, end in matches(_LOWER_CASE, page.data) if _LOWER_CASE_SIGN in signs else ():
         yield Span(*page.place(start, end), "STREET_ADDRESS", WITH_CONTEXT, "address_lower_case")
 
 
@@ -236,27 +241,39 @@ def _find_shapes(page: Page, shapes: tuple[Shape, ...]) -> Iterator[Span]:
         at = 0
         while (match := shape.pattern.search(page.data, at)) is not None:
             at = max(match.end(1), at + 1)
-            score, start, end = _judge(page, shape, *match.span(1))
-            if score > 0:
-                yield Span(*page.place(start, end), "STREET_ADDRESS", score, f"address_{shape.name}")
-                at = max(end, at)
+            found = _judge(page, shape, *match.span(1))
+            if found.score > 0:
+                yield Span(*page.place(found.start, found.end), "STREET_ADDRESS", found.score, f"address_{shape.name}")
+                at = max(found.end, at)
+                for town in found.towns:
+                    yield Span(*page.place(*town), "LOCATION", found.score, "address_town")
+                    at = max(town[1], at)
 
 
-def _judge(page: Page, shape: Shape, start: int, end: int) -> tuple[float, int, int]:
-    """How sure it is that an address begins here, and where it begins and ends."""
+class _Found(NamedTuple):
+    """How sure it is that there is an address, where it begins and ends, and the towns named behind it."""
+
+    score: float
+    start: int
+    end: int
+    towns: tuple[tuple[int, int], ...] = ()
+
+
+def _judge(page: Page, shape: Shape, start: int, end: int) -> _Found:
+    """The address that the street from ``start`` to ``end`` belongs to."""
     start, end = _trim(page, start, end)
     is_free = shape.score == FREE
     lines = read_lines(page, end, is_free=is_free) if shape.score != WHOLE else Lines(end, frozenset(), False)
     if lines.proof and (not is_free or not lines.proof.isdisjoint(("unit", "code"))):
-        return WITH_LINES, read_before(page, start), lines.end
+        return _Found(WITH_LINES, read_before(page, start), lines.end, lines.towns)
     if is_free:
-        return FREE, start, end
+        return _Found(FREE, start, end)
     before, _ = page.around(start, end, before=45)
     if before.endswith("corner of "):
         crossing = _CROSSING.match(page.said(end, end + 80))
-        return WITH_CONTEXT, start, end + (crossing.end() if crossing is not None else 0)
+        return _Found(WITH_CONTEXT, start, end + (crossing.end() if crossing is not None else 0))
     score = _score_alone(page, shape, start, end, lines)
-    return score, read_before(page, start), lines.end
+    return _Found(score, read_before(page, start), lines.end, lines.towns)
 
 
 def _trim(page: Page, start: int, end: int) -> tuple[int, int]:

@@ -6,6 +6,7 @@ import codecs
 import re
 import unicodedata
 from bisect import bisect_right
+from collections.abc import Callable, Iterable
 from itertools import accumulate
 from typing import Any
 
@@ -125,11 +126,24 @@ codecs.register_error("tunesmith.page", _encode_rest)
 
 def latin(pattern: str, *, ignore_case: bool = False) -> Any:
     """A pattern for ``Page.data``, compiled by RE2, which takes linear time whatever the text."""
+    return re2.compile(pattern.encode("latin-1"), _latin_options(ignore_case))
+
+
+def any_of(patterns: Iterable[str]) -> Callable[[bytes], list[int]]:
+    """What tells which of several patterns, by number and in order, stand in ``Page.data``, in one pass over it."""
+    several = re2.Set.SearchSet(_latin_options(ignore_case=False))
+    for pattern in patterns:
+        several.Add(pattern.encode("latin-1"))
+    several.Compile()
+    return lambda data: sorted(several.Match(data) or ())
+
+
+def _latin_options(ignore_case: bool) -> Any:
     options = re2.Options()
     options.encoding = re2.Options.Encoding.LATIN1
     options.case_sensitive = not ignore_case
     options.log_errors = False
-    return re2.compile(pattern.encode("latin-1"), options)
+    return options
 
 
 def words(alternatives: str) -> Any:

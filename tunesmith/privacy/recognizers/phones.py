@@ -141,7 +141,7 @@ def _score_american(said: str) -> float:
 def _score(name: str, said: str) -> float:
     if name == "phone_american":
         return _score_american(said)
-    digits = "".join(filter(str.isdigit, said))
+    digits = "".join(filter(str.isdigit, said.lower().partition("x")[0]))
     if not 8 <= len(digits) <= 15 or not is_plausible(said):
         return 0.0
     if name == "phone_zeros":

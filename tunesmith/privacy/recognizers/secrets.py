@@ -105,6 +105,8 @@ _SHORTEST_BODY = 24
 
 def find_private_keys(page: Page) -> Iterator[Span]:
     """Private keys in PEM; one without its last line reaches as far as its letters."""
+    if b"-----BEGIN" not in page.data:
+        return
     at, has_end = 0, True
     while (match := PEM_BEGIN.search(page.data, at)) is not None:
         begin, end = match.start(), page.data.find(b"-----END ", match.end()) if has_end else -1
