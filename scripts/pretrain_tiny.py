@@ -263,9 +263,11 @@ class Folder:
         with log.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(row) + "\n")
 
-    def _truncate(self, log: Path, step: int) -> None:
+    def _truncate(self, log: Path, step: int, validated_step: int) -> None:
         if log.is_file():
-            write_jsonl(log, [row for row in read_jsonl(log) if row["step"] <= step])
+            known = {True: validated_step, False: step}
+            rows = [row for row in read_jsonl(log) if row["step"] <= known["validation_loss" in row]]
+            write_jsonl(log, rows)
 
 
 def pretrain(name: str, corpus: Path, output: Path) -> None:

@@ -100,7 +100,7 @@ def write_run(
     _write_json(path / "provenance.json", _provenance(path.name))
     _write_data(path / "data", tasks, samples_per_task, counts)
     _write_json(path / "data/ledger.json", _ledger(counts, validation))
-    metrics = _metrics(num_steps, validation)
+    metrics = _metrics(num_steps, validation, tasks)
     _write_lines(path / "metrics.jsonl", metrics)
     _write_json(path / "training.json", _training(metrics, num_steps, kind, validation))
     write_evaluation(
@@ -327,6 +327,7 @@ def _recipe(kind: str, validation: bool) -> dict[str, Any]:
             "gradient_accumulation_steps": 4,
             "max_length": 1024,
             "over_length": "truncate",
+            "optimizer": "adamw",
             "learning_rate": 2e-4,
             "lr_scheduler_type": "cosine",
             "warmup_ratio": 0.03,
@@ -370,8 +371,12 @@ def _provenance(name: str) -> dict[str, Any]:
     }
 
 
-def _metrics(num_steps: int, validation: bool) -> list[dict[str, Any]]:
+def _metrics(num_steps: int, validation: bool, tasks: Sequence[str]) -> list[dict[str, Any]]:
     rng, rows = random.Random(0), []
+
+    def by_task(loss: float) -> dict[str, float]:
+        return {task: loss * (0.7 + 0.15 * k) + rng.gauss(0, 0.05) for k, task in enumerate(tasks)}
+
     for step in range(1, num_steps + 1):
         progress = step / num_steps
         rate = 2e-4 * (progress / 0.03 if progress < 0.03 else (1 + math.cos(math.pi * (progress - 0.03) / 0.97)) / 2)
@@ -387,6 +392,7 @@ def _metrics(num_steps: int, validation: bool) -> list[dict[str, Any]]:
                 "num_tokens": 6840 + rng.randint(-200, 200),
                 "tokens_per_second": 1480.0 + rng.gauss(0, 25),
                 "seconds": 18.0 * step,
+                "task_losses": by_task(loss),
             }
         )
         if validation and step % max(1, num_steps // 12) == 0:
@@ -395,6 +401,7 @@ def _metrics(num_steps: int, validation: bool) -> list[dict[str, Any]]:
                     "step": step,
                     "validation_loss": 1.52 + 2.0 * math.exp(-5 * progress) + 0.05 * progress,
                     "num_supervised_tokens": 15677,
+                    "task_losses": by_task(1.52 + 2.0 * math.exp(-5 * progress)),
                 }
             )
     return rows

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "tunesmith"
 LAYERS = (
-    {"errors", "records", "lm", "files", "stats", "progress", "builtin"},
+    {"errors", "records", "lm", "files", "stats", "progress", "builtin", "hardware"},
     {"recipe", "aliases", "validation", "yaml_text", "run", "registry", "privacy"},
     {"curation", "rendering"},
     {"model"},

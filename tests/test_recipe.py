@@ -105,7 +105,16 @@ def test_a_stage_without_settings_may_be_its_name_alone(write):
 
 
 @pytest.mark.parametrize(
-    "text, rate", [("", 2e-5), ("adapter: {method: full}", 2e-5), ("adapter: {method: lora}", 2e-4)]
+    "text, rate",
+    [
+        ("", 2e-5),
+        ("adapter: {method: full}", 2e-5),
+        ("adapter: {method: lora}", 2e-4),
+        ("adapter: {method: qlora}", 2e-4),
+        ("adapter: {method: prefix}", 1e-2),
+        ("adapter: {method: prompt}", 3e-2),
+        ("adapter: {method: bottleneck}", 1e-3),
+    ],
 )
 def test_the_usual_learning_rate_of_the_method_is_written_out(write, text, rate):
     recipe = load_recipe(write(f"{GOOD}{text}\n"))
@@ -175,9 +184,31 @@ def test_a_data_file_in_place_of_a_recipe_is_named_as_such(write):
 WRONG = [
     ("adapter: {method: lora, rnak: 8}", "adapter.rnak: no such field. Did you mean `r`?"),
     ("adapter: {method: lora, lora_alhpa: 8}", "adapter.lora_alhpa: no such field. Did you mean `lora_alpha`?"),
-    ("adapter: {r: 8}", "adapter.method: missing. Say full or lora."),
-    ("adapter: {method: lroa}", "adapter.method: must be full or lora, got 'lroa'. Did you mean `lora`?"),
-    ("adapter: {method: full, r: 8}", "adapter.r: no such field."),
+    ("adapter: {r: 8}", "adapter.method: missing. Say full, lora, qlora, lora-8bit, prefix, prompt or bottleneck."),
+    (
+        "adapter: {method: lroa}",
+        "adapter.method: must be full, lora, qlora, lora-8bit, prefix, prompt or bottleneck, got 'lroa'. Did you mean `lora`?",
+    ),
+    (
+        "adapter: {method: full, r: 8}",
+        "adapter.r: no such field. It belongs to the methods lora, qlora, lora-8bit.",
+    ),
+    (
+        "adapter: {method: lora, variant: houlsby}",
+        "adapter.variant: no such field. It belongs to the method bottleneck.",
+    ),
+    ("adapter: {method: lora, target_modules: []}", "adapter: target_modules is empty, so nothing would be trained."),
+    ("adapter: {method: qlora, r: yes}", "adapter.r: must be a whole number, got true."),
+    ("adapter: {method: prompt, num_virtual_tokens: 0}", "adapter.num_virtual_tokens: must be at least 1, got 0."),
+    (
+        "adapter: {method: bottleneck, activation: gleu}",
+        "adapter.activation: must be relu, gelu, silu or tanh, got 'gleu'.",
+    ),
+    (
+        "adapter: {method: full}\nload_in_4bit: true",
+        "load_in_4bit: says the same as `adapter.method`, with another value",
+    ),
+    ("load_in_8bit: false", "load_in_8bit: no such field. Did you mean `adapter.method`?"),
     ("adapter: {method: lora, r: 0}", "adapter.r: must be at least 1, got 0. By default 16: rank of the update."),
     ("adapter: {method: lora, lora_dropout: 1}", "adapter.lora_dropout: must be below 1, got 1."),
     ("adapter: {method: lora, target_modules: 3}", "adapter.target_modules: must be text or a list of texts, got 3."),
@@ -189,6 +220,23 @@ WRONG = [
     ("train: {r: 5}", "train.r: no such field. Did you mean `adapter.r`?"),
     ("model: {name_or_path: x, max_length: 5}", "model.max_length: no such field. Did you mean `train.max_length`?"),
     ("train: {gradient_accumulation_steps: 0}", "train.gradient_accumulation_steps: must be at least 1, got 0."),
+    (
+        "train: {optimizer: schedule_free, lr_scheduler_type: cosine}",
+        "train: optimizer schedule_free needs no lr_scheduler_type, got cosine. Leave it out.",
+    ),
+    (
+        "train: {optimizer: schedule_free, ema_decay: 0.9}",
+        "train: optimizer schedule_free averages the weights itself.",
+    ),
+    (
+        "train: {optimizer: adamw_8bits}",
+        "train.optimizer: must be adamw, adamw_8bit, adafactor, muon or schedule_free, got",
+    ),
+    ("train: {task_weights: {qa: -1}}", "train.task_weights.qa: must be above 0, got -1."),
+    ("train: {label_smoothing_factor: 1}", "train.label_smoothing_factor: must be below 1, got 1."),
+    ("train: {neftune_noise_alpha: 0}", "train.neftune_noise_alpha: must be above 0, got 0."),
+    ("train: {ema_decay: 1}", "train.ema_decay: must be below 1, got 1."),
+    ("train: {freeze: layers.0}", "train.freeze: must be a list of texts, got 'layers.0'."),
     ("train: {learning_rate: fast}", "train.learning_rate: must be a number, got 'fast'. Peak learning rate"),
     ("train: {learning_rate: 0}", "train.learning_rate: must be above 0, got 0."),
     ("train: {learning_rate: .inf}", "train.learning_rate: must be a number, got inf."),
@@ -314,12 +362,17 @@ def test_a_long_or_secret_looking_value_is_shortened(write):
 SAMPLE = {
     "model.name_or_path": "m", "model.revision": "main", "data.sources": "d.jsonl", "data.validation_fraction": 0.2,
     "data.test_fraction": 0.2, "template.name": "chatml", "template.num_shots": 2, "adapter.method": "lora",
+    "adapter.use_rslora": True, "adapter.use_dora": True, "adapter.num_virtual_tokens": 7, "adapter.activation": "gelu",
     "adapter.r": 4, "adapter.lora_alpha": 5.0, "adapter.lora_dropout": 0.5, "adapter.target_modules": "q_proj",
     "train.objective": "sft", "train.num_train_epochs": 3.0, "train.max_steps": 9,
     "train.per_device_train_batch_size": 3, "train.gradient_accumulation_steps": 3, "train.max_length": 99,
     "train.learning_rate": 0.1, "train.optimizer": "muon", "train.lr_scheduler_type": "linear", "train.max_grad_norm": 2.0, "train.seed": 9,
+    "train.neftune_noise_alpha": 5.0, "train.label_smoothing_factor": 0.1, "train.gradient_checkpointing": True,
     "evaluate.batch_size": 3, "output_dir": "out",
 }  # fmt: skip
+
+
+METHOD_WITH = {"adapter.num_virtual_tokens": "prefix", "adapter.activation": "bottleneck"}  # else lora
 
 
 def at(recipe: Recipe, target: str):
@@ -331,7 +384,9 @@ def at(recipe: Recipe, target: str):
 def base_text(target: str) -> str:
     text = "" if target.startswith("model.name") else "model: {name_or_path: gpt2}\n"
     text += "" if target == "data.sources" else "data: {sources: [a.jsonl]}\n"
-    return text + ("adapter: {method: lora}\n" if target.startswith("adapter.") and target != "adapter.method" else "")
+    method = METHOD_WITH.get(target, "lora")
+    is_setting = target.startswith("adapter.") and target != "adapter.method"
+    return text + (f"adapter: {{method: {method}}}\n" if is_setting else "")
 
 
 @pytest.mark.parametrize("alias, target", sorted(ALIASES.items()))
@@ -354,7 +409,8 @@ def test_an_alias_is_read_inside_the_section_it_belongs_to_as_well(write, alias,
         for line in base_text("model.name" if section == "model" else target).splitlines()
         if not line.startswith(section)
     )
-    needed = {"data": "sources: [a.jsonl], ", "adapter": "method: lora, ", "model": "name_or_path: gpt2, "}.get(
+    method = METHOD_WITH.get(target, "lora")
+    needed = {"data": "sources: [a.jsonl], ", "adapter": f"method: {method}, ", "model": "name_or_path: gpt2, "}.get(
         section, ""
     )
     needed = "" if target in ("data.sources", "adapter.method", "model.name_or_path") else needed
@@ -387,8 +443,20 @@ def test_no_name_is_both_an_alias_and_advice_or_hides_a_field_of_ours_in_its_sec
         ("use_peft: true", "adapter.method", "lora"),
         ("use_peft: false", "adapter.method", "full"),
         ("lora: true", "adapter.method", "lora"),
+        ("load_in_4bit: true", "adapter.method", "qlora"),
+        ("adapter: lora\nload_in_8bit: true", "adapter.method", "lora-8bit"),
+        ("load_in_4bit: true\nuse_peft: true", "adapter.method", "qlora"),
+        ("quantization_bit: 8\nfinetuning_type: lora", "adapter.method", "lora-8bit"),
+        ("quantize: bnb.nf4", "adapter.method", "qlora"),
+        ("backbone_dtype: int8", "adapter.method", "lora-8bit"),
+        ("add_tokens: [<a>]", "model.add_tokens", ("<a>",)),
         ("bf16: true", "train.precision", "bf16"),
         ("bf16: false", "train.precision", "fp32"),
+        ("optim: paged_adamw_8bit", "train.optimizer", "adamw_8bit"),
+        ("train: {optimizer: adamw_torch_fused}", "train.optimizer", "adamw"),
+        ("train: {optimizer: schedule_free_adamw}", "train.optimizer", "schedule_free"),
+        ("train: {optim: adafactor}", "train.optimizer", "adafactor"),
+        ("disable_gradient_checkpointing: true", "train.gradient_checkpointing", False),
         ("adapter: lora\nlora_target: all", "adapter.target_modules", "all-linear"),
         ("adapter: lora\nlora_target_linear: true", "adapter.target_modules", "all-linear"),
     ],
@@ -536,7 +604,9 @@ def test_the_example_is_filled_in_with_awkward_names(write):
 
 
 def test_every_field_that_is_commented_out_in_the_example_may_be_put_in_force(write):
-    text = re.sub(r"^(\s*)# (\w+: null)$", r"\1\2", init_recipe_text("gpt2", ["a"]), flags=re.MULTILINE)
+    text = re.sub(
+        r"^(\s*)# (?!bottleneck_size)(\w+: null)$", r"\1\2", init_recipe_text("gpt2", ["a"]), flags=re.MULTILINE
+    )
     assert load_recipe(write(text)) == load_recipe(write(init_recipe_text("gpt2", ["a"]), "b.yaml"))
 
 
@@ -609,3 +679,19 @@ def test_the_recipes_that_come_with_us_load_without_a_notice(path):
 
 def test_the_adapters_are_told_apart_by_method():
     assert len({model.model_fields["method"].annotation for model in ADAPTERS}) == len(ADAPTERS)
+
+
+def test_the_shape_of_the_learning_rate_follows_from_the_optimizer(write):
+    """And is written out, so that a run folder says it."""
+    found = {
+        name: load_recipe(write(GOOD + f"train: {{optimizer: {name}}}\n")).train.lr_scheduler_type
+        for name in ("adamw", "muon", "schedule_free")
+    }
+    assert found == {"adamw": "cosine", "muon": "cosine", "schedule_free": "constant"}
+    free = load_recipe(write(GOOD + "train: {optimizer: schedule_free}\n"))
+    assert load_recipe(write(dump_recipe(free))) == free
+
+
+def test_the_weight_of_one_task_can_be_set_on_the_command_line(write):
+    recipe = load_recipe(write(GOOD + "train: {task_weights: {chat: 3}}\n"), ["train.task_weights.qa=2"])
+    assert recipe.train.task_weights == {"chat": 3.0, "qa": 2.0}

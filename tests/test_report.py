@@ -261,6 +261,71 @@ def test_the_markdown_has_the_same_headline_and_scores_as_the_page(finished):
         assert f"| {system} | {value} |" in text
 
 
+# -- losses by task ----------------------------------------------------------------------------------------------------
+
+
+def edit_recipe(run: Path, **train) -> None:
+    path = run / "recipe.yaml"
+    recipe = yaml.safe_load(path.read_text("utf-8"))
+    recipe["train"] |= train
+    path.write_text(yaml.safe_dump(recipe), "utf-8")
+
+
+def task_rows(run: Path) -> list[list[str]]:
+    (table,) = [t for t in select(page_of(run), "table") if "Loss by task" in t.getparent().get("aria-label", "")]
+    return [[words_of(cell) for cell in row.iter("th", "td")] for row in select(table, "tbody tr")]
+
+
+def test_each_task_has_its_losses_at_first_and_at_the_end_the_highest_first(run):
+    rows = task_rows(run)
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text("utf-8").splitlines()]
+    told = [[line["task_losses"] for line in lines if name in line] for name in ("loss", "validation_loss")]
+    expected = sorted(TASKS, key=lambda task: -told[1][-1][task])
+    assert [row[0] for row in rows] == expected
+    for task, _records, _plot, train, validation in rows:
+        for said, losses in zip((train, validation), told):
+            assert said == f"{format_number(losses[0][task])} → {format_number(losses[-1][task])}"
+    assert "weight" not in words_of(page_of(run).get_element_by_id("training"))
+    text = (run / "report.md").read_text("utf-8")
+    assert f"| {rows[0][0]} | {rows[0][1]} | {rows[0][3]} | {rows[0][4]} |" in text
+    assert "| Loss by task | Records | Training | Validation |" in text
+
+
+def test_weights_of_tasks_stand_beside_them(run):
+    edit_recipe(run, task_weights={"open_qa": 2.0})
+    rows = {row[0]: row[2] for row in task_rows(run)}
+    assert rows == dict.fromkeys(TASKS, "1") | {"open_qa": "2"}
+    assert "| Loss by task | Records | Weight | Training | Validation |" in (run / "report.md").read_text("utf-8")
+
+
+def test_a_run_that_told_no_tasks_apart_says_nothing_of_them(run):
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text("utf-8").splitlines()]
+    text = "".join(json.dumps({k: v for k, v in line.items() if k != "task_losses"}) + "\n" for line in lines)
+    (run / "metrics.jsonl").write_text(text, "utf-8")
+    write_report(run)
+    assert "Loss by task" not in (run / "report.html").read_text("utf-8") + (run / "report.md").read_text("utf-8")
+
+
+def test_tasks_that_were_not_told_apart_are_counted_and_records_of_no_task_are_called_so(run):
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text("utf-8").splitlines()]
+    for line in lines:
+        line["task_losses"] = {"open_qa": 1.0, "": 2.0, SCRIPT: None}
+    (run / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
+    rows = task_rows(run)
+    assert [row[0] for row in rows] == ["(no task)", "open_qa"]
+    assert f"{len(TASKS) - 1} smaller tasks are not told apart" in words_of(page_of(run).get_element_by_id("training"))
+
+
+def test_what_is_not_always_used_is_told_where_it_was(run):
+    edit_recipe(
+        run, optimizer="schedule_free", neftune_noise_alpha=5.0, freeze=["embed_tokens", "layers.0"], ema_decay=None
+    )
+    page_of(run)
+    assert "| Optimizer | schedule_free, freeze embed_tokens, layers.0, neftune noise alpha 5 |" in (
+        (run / "report.md").read_text("utf-8")
+    )
+
+
 # -- self-contained, safe, equal ---------------------------------------------------------------------------------------
 
 

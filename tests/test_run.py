@@ -120,6 +120,18 @@ def test_a_run_that_fails_before_it_wrote_any_data_leaves_nothing(tmp_path):
     assert run.exists()  # it was there before
 
 
+def test_a_run_that_cannot_be_begun_leaves_nothing(tmp_path, monkeypatch):
+    """The disk is full after recipe.yaml: that alone would be no run, and in the way of one."""
+
+    def full(path, value):
+        raise ResourceError("the disk is full")
+
+    monkeypatch.setattr(run_module, "write_json", full)
+    with pytest.raises(ResourceError, match="the disk is full"):
+        Run.create(tmp_path / "a", RECIPE)
+    assert not (tmp_path / "a").exists()
+
+
 def test_overwriting_deletes_what_a_run_wrote_and_nothing_else(tmp_path):
     run = Run.create(tmp_path / "a", RECIPE)
     run.release()
@@ -183,6 +195,96 @@ def test_what_does_not_touch_the_weights_may_change_on_resume(tmp_path, changes)
         assert run.recipe == other(**changes)
 
 
+def test_a_run_is_not_resumed_to_fewer_steps_than_are_done(tmp_path):
+    Run.create(tmp_path / "a", RECIPE).release()
+    for name in ("step-000007", "step-000009.damaged", "step-000012.tmp"):
+        (tmp_path / "a/checkpoints" / name).mkdir(parents=True)
+    with pytest.raises(UsageError, match="was trained for 7 steps, and train.max_steps is now 5. Raise it"):
+        Run.create(tmp_path / "a", other(train={"max_steps": 5}), resume=True)
+    Run.create(tmp_path / "a", other(train={"max_steps": 7}), resume=True).release()
+
+
+def test_what_a_killed_process_was_about_to_write_is_removed_and_no_obstacle(tmp_path):
+    (tmp_path / ".recipe.yaml.77.tmp").write_text("model:")  # killed before anything else was there
+    run = Run.create(tmp_path, RECIPE, resume=True)
+    run.release()
+    for name in ("data/.train.jsonl.77.tmp", "eval/base/.all.jsonl.78.tmp", "eval/.summary.json.78.tmp"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("{")
+    mine = ["data/.notes.tmp", ".mine.77.tmp"]
+    for name in mine:
+        (tmp_path / name).write_text("mine")
+    Run.create(tmp_path, RECIPE, resume=True).release()
+    left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert left == {*mine, "recipe.yaml", "provenance.json"}
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_overwriting_that_is_stopped_half_way_can_be_done_again(tmp_path, monkeypatch, number):
+    """What says that something is complete goes first, what says that this is a run goes last."""
+    run = Run.create(tmp_path / "a", RECIPE)
+    run.release()
+    for name in ("data/train.jsonl", "data/ledger.json", "model/config.json", "training.json", "metrics.jsonl"):
+        (run.path / name).parent.mkdir(parents=True, exist_ok=True)
+        (run.path / name).write_text("{}")
+    unlink, calls = Path.unlink, iter(range(100))
+
+    def killed(path, missing_ok=False):
+        if path.name != "run.lock" and next(calls) == number:
+            raise KeyboardInterrupt
+        unlink(path, missing_ok)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Path, "unlink", killed)
+        Run.create(run.path, RECIPE, overwrite=True)
+    assert run.data_dir.joinpath("train.jsonl").exists() or not run.ledger_file.exists()
+    Run.create(run.path, RECIPE, overwrite=True).release()
+    assert sorted(os.listdir(run.path)) == ["provenance.json", "recipe.yaml"]
+
+
+def test_a_run_that_is_taken_back_half_way_can_still_be_resumed(tmp_path, monkeypatch):
+    unlink, gone = Path.unlink, []
+
+    def killed(path, missing_ok=False):
+        if gone:
+            os._exit(9)
+        gone.append(path.name)
+        unlink(path, missing_ok)
+
+    child = os.fork()
+    if child == 0:
+        monkeypatch.setattr(Path, "unlink", killed)
+        with contextlib.suppress(DataError), Run.create(tmp_path / "a", RECIPE):
+            raise DataError("no rows")
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    Run.create(tmp_path / "a", RECIPE, resume=True).release()
+    assert Run(tmp_path / "a").exists()
+
+
+def test_what_would_be_refused_is_refused_without_touching_anything(tmp_path):
+    """Asked before the slow libraries are loaded."""
+    run = Run.create(tmp_path / "a", RECIPE)
+    run.release()
+    before = sorted(os.listdir(run.path))
+    with pytest.raises(UsageError, match="has not finished. Go on with --resume"):
+        Run(run.path).refuse(RECIPE)
+    with pytest.raises(UsageError, match="was started with another recipe"):
+        Run(run.path).refuse(other(curate="none"), resume=True)
+    Run(run.path).refuse(RECIPE, resume=True)
+    Run(run.path).refuse(RECIPE, overwrite=True)
+    Run(tmp_path / "new").refuse(RECIPE, resume=True)
+    assert sorted(os.listdir(run.path)) == before and not (tmp_path / "new").exists()
+
+
+def test_a_run_whose_model_changes_is_trained_and_finished_no_more(tmp_path):
+    with Run.create(tmp_path / "a", RECIPE) as run:
+        write_json(run.training_file, {"num_steps": 4})
+        run.mark_finished()
+        run.mark_unfinished()
+        assert not run.is_finished and not run.training_file.exists()
+
+
 # ── lock, with real processes ───────────────────────────────────────────────────────────────────────────────────────
 
 HOLD = """
@@ -231,6 +333,8 @@ def test_a_second_process_is_refused_in_less_than_a_second_and_told_who_holds_th
         Run.create(tmp_path / "a", RECIPE, resume=True)
     assert time.monotonic() - start < 1
     assert f"in use by process {process.pid} on {socket.gethostname()} since 20" in str(caught.value)
+    with pytest.raises(ResourceError, match="in use by process"):
+        Run(tmp_path / "a").refuse(RECIPE, resume=True)
     assert caught.value.exit_code == 5 and Run(tmp_path / "a").is_running()
     assert [run.state for run in list_runs(tmp_path)] == ["running"]
 
@@ -346,6 +450,36 @@ def test_metrics_are_cut_back_to_a_checkpoint_and_keep_what_was_known_then(tmp_p
     run.truncate_metrics(0)
     assert run.read_metrics() == [] and run.metrics_file.exists()
     run.release()
+
+
+def test_a_validation_the_checkpoint_does_not_know_is_cut_though_it_is_of_its_step(tmp_path):
+    """A run asked to stop saves before it validates; resumed and stopped again, it would tell that validation twice."""
+    run = Run(tmp_path)
+    for step in (1, 2):
+        run.append_metrics({"step": step, "loss": 1.0})
+        run.append_metrics({"step": step, "validation_loss": 2.0})
+    run.truncate_metrics(2, validated_step=1)
+    assert [(row["step"], "loss" in row) for row in run.read_metrics()] == [(1, True), (1, False), (2, True)]
+
+
+def test_what_a_power_cut_made_of_lines_after_the_checkpoint_is_cut_unread(tmp_path):
+    """Lines up to the checkpoint were on the disk before it; of those after them nothing is sure."""
+    run = Run(tmp_path)
+    run.metrics_file.write_bytes(b'{"step": 1}\n{"step": 2}\n\0\0\0\n17\n{"step": 4}\n')
+    run.truncate_metrics(2)
+    assert [row["step"] for row in run.read_metrics()] == [1, 2]
+    run.metrics_file.write_bytes(b'{"step": 1}\n\0\0\n{"step": 2}\n')
+    with pytest.raises(DataError, match=r"metrics\.jsonl:2: not valid JSON"):
+        run.truncate_metrics(2)
+
+
+def test_metrics_are_synced_where_there_are_some(tmp_path, monkeypatch):
+    run, synced = Run(tmp_path), []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    run.sync_metrics()
+    run.append_metrics({"step": 1})
+    run.sync_metrics()
+    assert len(synced) == 1
 
 
 def test_metrics_that_do_not_exist_yet_are_an_empty_list(tmp_path):

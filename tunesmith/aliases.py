@@ -51,6 +51,11 @@ ALIASES: dict[str, str] = {
     "dropout": "adapter.lora_dropout",
     "lora_target": "adapter.target_modules",
     "lora_target_modules": "adapter.target_modules",
+    "peft_use_rslora": "adapter.use_rslora",
+    "peft_use_dora": "adapter.use_dora",
+    "prefix_length": "adapter.num_virtual_tokens",
+    "prompt_length": "adapter.num_virtual_tokens",
+    "non_linearity": "adapter.activation",
     "stage": "train.objective",
     "rl": "train.objective",
     "epochs": "train.num_train_epochs",
@@ -66,6 +71,11 @@ ALIASES: dict[str, str] = {
     "max_seq_length": "train.max_length",
     "sequence_len": "train.max_length",
     "optim": "train.optimizer",
+    "neftune_alpha": "train.neftune_noise_alpha",
+    "noisy_embedding_alpha": "train.neftune_noise_alpha",
+    "label_smoothing": "train.label_smoothing_factor",
+    "activation_checkpointing": "train.gradient_checkpointing",
+    "use_gradient_checkpointing": "train.gradient_checkpointing",
     "lr": "train.learning_rate",
     "lr_scheduler": "train.lr_scheduler_type",
     "gradient_clip": "train.max_grad_norm",
@@ -82,7 +92,33 @@ SWITCHES: dict[str, tuple[str, dict[Any, Any]]] = {
     "use_peft": ("adapter.method", {True: "lora", False: "full"}),
     "lora": ("adapter.method", {True: "lora", False: "full"}),
     "lora_target_linear": ("adapter.target_modules", {True: "all-linear"}),
+    "load_in_4bit": ("adapter.method", {True: "qlora"}),
+    "load_in_8bit": ("adapter.method", {True: "lora-8bit"}),
+    "quantization_bit": ("adapter.method", {4: "qlora", 8: "lora-8bit"}),
+    "quantize": ("adapter.method", {"bnb.nf4": "qlora", "bnb.nf4-dq": "qlora", "bnb.int8-training": "lora-8bit"}),
+    "backbone_dtype": ("adapter.method", {"int4": "qlora", "int8": "lora-8bit"}),
     "bf16": ("train.precision", {True: "bf16", False: "fp32"}),
+    "disable_gradient_checkpointing": ("train.gradient_checkpointing", {True: False, False: True}),
+}
+
+# What other tools say in two keys: the plain method, and a switch for how its base is stored.
+_REFINES = {"qlora": "lora", "lora-8bit": "lora"}
+
+# What other tools call a value of ours: target -> (their value -> our value).
+VALUES: dict[str, dict[str, str]] = {
+    "adapter.target_modules": {"all": "all-linear"},
+    "train.optimizer": {
+        "adamw_torch": "adamw",
+        "adamw_torch_fused": "adamw",
+        "adamw_hf": "adamw",
+        "paged_adamw": "adamw",
+        "paged_adamw_32bit": "adamw",
+        "adamw_bnb_8bit": "adamw_8bit",
+        "adamw8bit": "adamw_8bit",
+        "paged_adamw_8bit": "adamw_8bit",
+        "schedule_free_adamw": "schedule_free",
+        "adamw_schedule_free": "schedule_free",
+    },
 }
 
 # A section written as one word or list instead of a mapping: section -> the field that is meant.
@@ -127,11 +163,12 @@ class Translation:
 def translate(values: Mapping[str, Any], fields: Fields) -> Translation:
     """Put everything under our names; unknown keys stay where they are, for validation to refuse."""
     result = Translation(copy.deepcopy(dict(values)))
-    moved: list[tuple[Path, Path, Any]] = []
+    moved: list[tuple[Path, Path, Any, str]] = []
     for path, value in _keys(values, fields):
         target, meant = resolve(path, value, fields)
-        if target != path:
-            moved.append((path, target, meant))
+        said = read_as(path, value, target, meant)
+        if said:
+            moved.append((path, target, meant, said))
             _mapping_at(result.values, path[:-1]).pop(path[-1])
     _place(moved, result)
     return result
@@ -147,6 +184,20 @@ def _keys(values: Mapping[str, Any], fields: Fields) -> Iterator[tuple[Path, Any
 
 def resolve(path: Path, value: Any, fields: Fields) -> tuple[Path, Any]:
     """Where a name belongs among ours, and our value for it; the same path and value when it is ours or unknown."""
+    target, value = _resolve_name(path, value, fields)
+    ours = VALUES.get(".".join(target), {})
+    return target, ours.get(value, value) if isinstance(value, str) else value
+
+
+def read_as(path: Path, value: Any, target: Path, meant: Any) -> str:
+    """The notice that a name or a value of another tool is read as ours; empty where it is ours."""
+    if path == target and meant == value:
+        return ""
+    ours = f"{'.'.join(target)}: {meant}" if meant != value else ".".join(target)
+    return f"{'.'.join(path)}: read as `{ours}`."
+
+
+def _resolve_name(path: Path, value: Any, fields: Fields) -> tuple[Path, Any]:
     *section, key = path
     known = fields.get(section[0], frozenset()) if section else fields
     if not section and key in SHORTHANDS and isinstance(value, (str, list)):
@@ -163,10 +214,9 @@ def _meaning(key: str, value: Any, fields: Fields) -> tuple[Path, Any] | None:
     """Our path and our value for what another tool calls ``key``."""
     if key in SWITCHES:
         target, choices = SWITCHES[key]
-        return (tuple(target.split(".")), choices[value]) if isinstance(value, bool) and value in choices else None
+        meant = [ours for theirs, ours in choices.items() if type(theirs) is type(value) and theirs == value]
+        return (tuple(target.split(".")), meant[0]) if meant else None
     target = ALIASES.get(key) or _flat(key, fields)
-    if target == "adapter.target_modules" and value == "all":
-        value = "all-linear"
     return None if target is None else (tuple(target.split(".")), value)
 
 
@@ -176,21 +226,30 @@ def _flat(key: str, fields: Fields) -> str | None:
     return f"{owners[0]}.{key}" if len(owners) == 1 and key not in ADVICE else None
 
 
-def _place(moved: Iterable[tuple[Path, Path, Any]], result: Translation) -> None:
+def _place(moved: Iterable[tuple[Path, Path, Any, str]], result: Translation) -> None:
     """Write the moved values into ``result``, with a notice each; two names for one thing must agree."""
     written: dict[Path, Path] = {}
-    for path, target, value in moved:
-        place, alias, ours = _mapping_at(result.values, target[:-1]), ".".join(path), ".".join(target)
+    for path, target, value, notice in moved:
+        place = _mapping_at(result.values, target[:-1])
         if place is None:
             continue  # the section is no mapping, which validation tells
-        if target[-1] in place and place[target[-1]] != value:
+        there = place.get(target[-1])
+        if target == ("adapter", "method"):
+            value = _finer(there, value)
+            there = _finer(value, there)
+        if target[-1] in place and there != value:
             other = ".".join(written.get(target, target))
-            values = f"{value!r} and {place[target[-1]]!r}"
+            values = f"{value!r} and {there!r}"
             result.problems.append((path, f"says the same as `{other}`, with another value ({values}). Keep one."))
             continue
         place[target[-1]] = copy.deepcopy(value)
         written[target] = path
-        result.notices.append(f"{alias}: read as `{ours}`.")
+        result.notices.append(notice)
+
+
+def _finer(one: Any, other: Any) -> Any:
+    """The method that ``other`` stands for beside ``one``: ``lora`` with a switch for 4 bits is ``qlora``."""
+    return one if isinstance(one, str) and _REFINES.get(one, "") == other else other
 
 
 def _mapping_at(values: dict[str, Any], section: Sequence[str]) -> dict[str, Any] | None:

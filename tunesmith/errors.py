@@ -11,7 +11,7 @@
     ├── TrainingError           4   training cannot go on: nothing supervised, loss not finite
     ├── ResourceError           5   memory, disk, permission, a folder in use
     └── GateFailed              6   a threshold was not met
-    Interrupted           130/143   SIGINT or SIGTERM after a complete checkpoint
+    Interrupted       130/143/129   SIGINT, SIGTERM or SIGHUP (the terminal is gone) after a complete checkpoint
 
 A message says what is wrong, where (``path:line`` or the recipe key) and how to fix it, in that order.
 """
@@ -107,6 +107,13 @@ class Interrupted(TunesmithError):
     def __init__(self, message: str, signal_number: int = signal.SIGINT):
         super().__init__(message)
         self.exit_code = 128 + int(signal_number)
+
+
+class StopNow(BaseException):
+    """What a signal raises where it arrives; whoever listens makes an `Interrupted` of it.
+
+    No `Exception`: a library, or a row that cannot be rendered, would otherwise take it for a mistake of its own.
+    """
 
 
 def did_you_mean(word: str, options: Iterable[str]) -> str:

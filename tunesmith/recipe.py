@@ -12,18 +12,20 @@ import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
-from tunesmith.aliases import Fields, advise, resolve, translate
+from tunesmith.aliases import Fields, advise, read_as, resolve, translate
 from tunesmith.builtin import builtin_model, is_builtin_name
 from tunesmith.errors import RecipeError, UsageError
 from tunesmith.validation import Problem, Where, booleans_for_numbers, dotted, problems_in
 from tunesmith.yaml_text import describe_yaml_error, dump_yaml, inline, parse_yaml, read_yaml
 
+Quantization = Literal["nf4", "int8"]
+"""How frozen weights are stored by bitsandbytes: 4-bit NormalFloat, or 8-bit integers."""
 FILE_SETTINGS = ("against", "vectors")  # of stages: what they read besides the sources
 
 
@@ -43,6 +45,16 @@ class ModelSection(Section):
     trust_remote_code: bool = Field(
         False, description="Run Python code that comes with the model. Off unless you trust it."
     )
+    add_tokens: tuple[str, ...] = Field(
+        (), description="Tokens to add to the vocabulary; they begin at the mean of the others and are trained."
+    )
+
+    @model_validator(mode="after")
+    def _tokens_are_text(self) -> Self:
+        wrong = [token for token in self.add_tokens if not token.strip() or self.add_tokens.count(token) > 1]
+        if wrong:
+            raise ValueError(f"add_tokens: {wrong[0]!r} is empty or there twice. Leave it out.")
+        return self
 
 
 class Source(Section):
@@ -118,27 +130,107 @@ class TemplateSection(Section):
     num_shots: int = Field(0, ge=0, description="Worked examples put before each request: 0, 1 or k.")
 
 
-class FullSection(Section):
+class Method(Section):
+    """What every tuning method says of itself.
+
+    ``usual_learning_rate`` is the peak rate where the recipe names none; ``quantization`` is how the frozen base is stored.
+    """
+
+    usual_learning_rate: ClassVar[float]
+    quantization: ClassVar[Quantization | None] = None
+    method: str
+
+
+class FullSection(Method):
     """Train every weight."""
 
-    usual_learning_rate: ClassVar = 2e-5
+    usual_learning_rate: ClassVar[float] = 2e-5
     method: Literal["full"] = "full"
 
 
-class LoraSection(Section):
-    """Low-rank adapters (Hu et al. 2021) beside the frozen linear layers."""
+class LowRank(Method):
+    """Low-rank updates (Hu et al. 2021) beside the frozen linear layers."""
 
-    usual_learning_rate: ClassVar = 2e-4
-    method: Literal["lora"]
+    usual_learning_rate: ClassVar[float] = 2e-4  # Dettmers et al. 2023
     r: int = Field(16, ge=1, description="Rank of the update.")
     lora_alpha: float = Field(32, gt=0, description="Scale: the update is multiplied by lora_alpha / r.")
     lora_dropout: float = Field(0.0, ge=0, lt=1, description="Dropout before the low-rank branch.")
     target_modules: str | tuple[str, ...] = Field(
         "all-linear", description="all-linear, or names of the layers to adapt."
     )
+    use_rslora: bool = Field(False, description="Multiply by lora_alpha / √r instead (Kalajdzievski 2023).")
+    use_dora: bool = Field(
+        False, description="Learn the length of each output's weights apart from their direction (Liu et al. 2024)."
+    )
+
+    @model_validator(mode="after")
+    def _something_is_adapted(self) -> Self:
+        if not self.target_modules:
+            raise ValueError("target_modules is empty, so nothing would be trained. Say all-linear, or name layers.")
+        return self
 
 
-AdapterSection = Annotated[FullSection | LoraSection, Field(discriminator="method")]
+class LoraSection(LowRank):
+    """Low-rank adapters (Hu et al. 2021) beside the frozen linear layers."""
+
+    method: Literal["lora"]
+
+
+class QloraSection(LowRank):
+    """Low-rank adapters beside a base in 4 bits: NF4 with double quantization (Dettmers et al. 2023)."""
+
+    quantization: ClassVar[Quantization | None] = "nf4"
+    method: Literal["qlora"]
+
+
+class Lora8bitSection(LowRank):
+    """Low-rank adapters beside a base in 8 bits (LLM.int8, Dettmers et al. 2022)."""
+
+    quantization: ClassVar[Quantization | None] = "int8"
+    method: Literal["lora-8bit"]
+
+
+class PrefixSection(Method):
+    """Prefix tuning (Li and Liang 2021): learned keys and values in front of every layer's own."""
+
+    usual_learning_rate: ClassVar[float] = 1e-2
+    method: Literal["prefix"]
+    num_virtual_tokens: int = Field(20, ge=1, description="How many are learned; the model's context shrinks by them.")
+
+
+class PromptSection(Method):
+    """Prompt tuning (Lester et al. 2021): learned embeddings in front of the input."""
+
+    usual_learning_rate: ClassVar[float] = 3e-2
+    method: Literal["prompt"]
+    num_virtual_tokens: int = Field(20, ge=1, description="How many are learned; the model's context shrinks by them.")
+
+
+class BottleneckSection(Method):
+    """Adapter layers: a bottleneck behind the sub-layers of every block (Houlsby et al. 2019, Pfeiffer et al. 2021)."""
+
+    usual_learning_rate: ClassVar[float] = 1e-3  # Houlsby et al. 2019 tried 3e-5 to 3e-3
+    method: Literal["bottleneck"]
+    variant: Literal["pfeiffer", "houlsby"] = Field(
+        "pfeiffer",
+        description="pfeiffer: one behind each feed-forward layer; houlsby: one behind each self-attention too, and norms"
+        " are trained.",
+    )
+    bottleneck_size: int | None = Field(
+        None, ge=1, description="Width of the bottleneck; by default the model's width divided by reduction_factor."
+    )
+    reduction_factor: float = Field(16, ge=1, description="The model's width divided by the bottleneck's.")
+    activation: Literal["relu", "gelu", "silu", "tanh"] = Field("relu", description="Between down and up.")
+
+
+AdapterSection = Annotated[
+    FullSection | LoraSection | QloraSection | Lora8bitSection | PrefixSection | PromptSection | BottleneckSection,
+    Field(discriminator="method"),
+]
+
+
+OptimizerName = Literal["adamw", "adamw_8bit", "adafactor", "muon", "schedule_free"]
+PositiveWeight = Annotated[float, Field(gt=0)]
 
 
 class TrainSection(Section):
@@ -156,19 +248,41 @@ class TrainSection(Section):
     max_length: int = Field(1024, ge=8, description="Longest record, in tokens.")
     over_length: Literal["drop", "truncate", "raise"] = Field("drop", description="What happens to a longer one.")
     packing: bool = Field(False, description="Let short records share a row, each seeing only itself.")
-    optimizer: Literal["adamw", "muon"] = Field(
+    optimizer: OptimizerName = Field(
         "adamw",
-        description="adamw, or muon: for full tuning, often in fewer steps. It moves matrices between hidden states,"
-        " and adamw the rest, at the same learning rate.",
+        description="adamw; adamw_8bit or adafactor, which remember in a quarter of the memory and hardly any; muon: for full"
+        " tuning, often in fewer steps; schedule_free: averages the weights and needs no learning rate schedule.",
     )
     learning_rate: float | None = Field(
-        None, gt=0, description="Peak learning rate; by default 2e-4 for lora and 2e-5 for full."
+        None,
+        gt=0,
+        description="Peak learning rate; by default what suits the method, such as 2e-4 for lora and 2e-5 for full.",
     )
-    lr_scheduler_type: Literal["cosine", "linear", "constant"] = Field("cosine", description="Shape after the warm-up.")
+    lr_scheduler_type: Literal["cosine", "linear", "constant"] | None = Field(
+        None, description="Shape after the warm-up; by default cosine, with schedule_free constant."
+    )
     warmup_ratio: float = Field(0.03, ge=0, lt=1, description="Share of the steps in which the rate rises from 0.")
     weight_decay: float = Field(0.0, ge=0, description="Decoupled decay, on weight matrices only.")
     max_grad_norm: float = Field(1.0, ge=0, description="Clip the gradient to this norm; 0 leaves it as it is.")
     precision: Literal["fp32", "bf16"] = Field("fp32", description="fp32, or a bf16 compute copy with fp32 masters.")
+    gradient_checkpointing: bool = Field(
+        False, description="Compute each layer a second time instead of keeping it: slower, in less memory."
+    )
+    freeze: tuple[str, ...] = Field(
+        (), description="Layers or weights that stay as they are, e.g. [embed_tokens, 'layers.[0-5]']."
+    )
+    task_weights: dict[str, PositiveWeight] = Field(
+        {}, description="How much each supervised token of a task counts, e.g. {qa: 2.0}; of all others 1."
+    )
+    label_smoothing_factor: float = Field(
+        0.0, ge=0, lt=1, description="Share of a target's probability that is spread evenly over the vocabulary."
+    )
+    neftune_noise_alpha: float | None = Field(
+        None, gt=0, description="Noise on the input embeddings in training (NEFTune), such as 5; by default none."
+    )
+    ema_decay: float | None = Field(
+        None, gt=0, lt=1, description="Keep and measure the moving average of the weights, such as 0.999."
+    )
     logging_steps: int = Field(10, ge=1, description="Write a line to metrics.jsonl every so many steps.")
     eval_steps: int | None = Field(
         None, ge=1, description="Measure the validation loss every so many steps; by default at the end of each epoch."
@@ -179,7 +293,26 @@ class TrainSection(Section):
     early_stopping_patience: int | None = Field(
         None, ge=1, description="Stop after this many validations without a better loss, and keep the best weights."
     )
+    num_threads: int | None = Field(
+        None,
+        ge=1,
+        description="Threads of the processor; by default what is fastest on a short pass, or OMP_NUM_THREADS.",
+    )
     seed: int = Field(0, ge=0, description="Decides initial adapter weights, dropout and the order of the records.")
+
+    @model_validator(mode="after")
+    def _schedule_free_averages_instead(self) -> TrainSection:
+        """Schedule-free takes no schedule and no second average; the shape that is not said is written out."""
+        is_free = self.optimizer == "schedule_free"
+        if is_free and self.lr_scheduler_type not in (None, "constant"):
+            raise ValueError(
+                f"optimizer schedule_free needs no lr_scheduler_type, got {self.lr_scheduler_type}. Leave it out."
+            )
+        if is_free and self.ema_decay is not None:
+            raise ValueError("optimizer schedule_free averages the weights itself. Leave ema_decay out.")
+        if self.lr_scheduler_type is None:
+            object.__setattr__(self, "lr_scheduler_type", "constant" if is_free else "cosine")
+        return self
 
 
 MetricName = Literal[
@@ -341,8 +474,25 @@ def init_recipe_text(model: str = "", sources: Sequence[str] = ()) -> str:
         section = LoraSection if name == "adapter" else SECTIONS[name][0]
         lines = [f"{name}:  # {_first_line(section)}\n"]
         lines += [_field_text(key, item, f"{name}.", filled) for key, item in section.model_fields.items()]
+        lines += _other_methods_text() if name == "adapter" else []
         blocks.append("".join(lines))
     return "\n".join(blocks)
+
+
+def _other_methods_text() -> list[str]:
+    """The fields of the methods that are not the one in the example, commented out."""
+    shown, lines = set(LoraSection.model_fields), []
+    for method in ADAPTERS:
+        own = [name for name in method.model_fields if name not in shown]
+        owners = [_tag(other) for other in ADAPTERS if set(own) & set(other.model_fields)]
+        for name in own:
+            lines.append(_field_text(name, method.model_fields[name], "adapter.", {}, only_for=" and ".join(owners)))
+        shown |= set(own)
+    return lines
+
+
+def _tag(method: type[Section]) -> str:
+    return get_args(method.model_fields["method"].annotation)[0]
 
 
 def _recipe_file(path: Path) -> Path:
@@ -392,10 +542,10 @@ def _apply(override: str, values: dict[str, Any], notices: list[str]) -> tuple[W
     except yaml.YAMLError as error:
         return (), f"the value is {describe_yaml_error(error)}"
     path = tuple(key.strip().split("."))
-    target, value = resolve(path, value, FIELDS)
-    if target != path:
-        notices.append(f"--set {'.'.join(path)}: read as `{'.'.join(target)}`.")
-    return _write(values, target, value)
+    target, meant = resolve(path, value, FIELDS)
+    notice = read_as(path, value, target, meant)
+    notices += [f"--set {notice}"] if notice else []
+    return _write(values, target, meant)
 
 
 def _write(values: Any, path: tuple[str, ...], value: Any) -> tuple[Where, str | None]:
@@ -428,6 +578,9 @@ def _validate(values: dict[str, Any]) -> tuple[Recipe | None, list[Problem]]:
 
 
 def _advise(where: Where, own: list[str]) -> str:
+    owners = [_tag(method) for method in ADAPTERS if where[0] == "adapter" and where[-1] in method.model_fields]
+    if owners:
+        return f" It belongs to the method{'s' if len(owners) > 1 else ''} {', '.join(owners)}."
     section = ".".join(str(part) for part in where[:-1] if isinstance(part, str))
     return advise(str(where[-1]), own, section, FIELDS)
 
@@ -474,19 +627,22 @@ def _leaves(value: Any, name: str = "") -> dict[str, Any]:
     }
 
 
-def _field_text(name: str, field: FieldInfo, section: str, filled: dict[str, Any]) -> str:
-    """A field as it stands in the example: meaning above, name and default below; commented out where that is null."""
+def _field_text(name: str, field: FieldInfo, section: str, filled: dict[str, Any], *, only_for: str = "") -> str:
+    """A field as it stands in the example: meaning above, name and default below.
+
+    Commented out where the default is null, or where it is ``only_for`` other methods than the example's.
+    """
     indent = "  " if section else ""
     if name == "method":
-        choices = " or ".join(get_args(model.model_fields["method"].annotation)[0] for model in ADAPTERS)
+        choices = ", ".join(_tag(model) for model in ADAPTERS)
         return f"{indent}method: {get_args(field.annotation)[0]}  # {choices}\n"
-    comment = f"{indent}# {field.description}\n"
+    comment = f"{indent}# {f'For {only_for}: ' if only_for else ''}{field.description}\n"
     if section + name in filled:
         value = filled[section + name]
         return f"{comment}{indent}{name}: {'# <- fill in' if value is None else inline(value)}\n"
     default = field.get_default(call_default_factory=True)
     value = inline(list(default) if isinstance(default, tuple) else default)
-    return f"{comment}{indent}{'# ' if default is None else ''}{name}: {value}\n"
+    return f"{comment}{indent}{'# ' if default is None or only_for else ''}{name}: {value}\n"
 
 
 def _first_line(model: type[Section]) -> str:

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from tunesmith import __version__
-from tunesmith.errors import DataError, Interrupted, ResourceError, UsageError
+from tunesmith.errors import DataError, Interrupted, ResourceError, StopNow, UsageError
 from tunesmith.files import file_sha256, missing_path, read_json, write_json, write_text
 from tunesmith.recipe import Recipe, dump_recipe, load_recipe, recipe_differences
 
@@ -47,6 +47,7 @@ LAYOUT = (
 # A resumed run may change these: how often something is written, how it is tested, and for how long it goes on.
 FREE_ON_RESUME = (
     "output_dir", "data.num_workers", "evaluate.", "train.logging_steps", "train.save_steps", "train.max_steps", "train.num_train_epochs",
+    "train.num_threads",
 )  # fmt: skip
 # `list_runs` looks at a lock by holding it for a moment; a run that starts just then waits so long.
 LOCK_PATIENCE_S = 0.3
@@ -128,14 +129,16 @@ class Run:
             ResourceError: another process works on it, or it cannot be written.
         """
         run = cls(path)
-        run._refuse_strangers()
+        run.refuse(recipe, resume=resume, overwrite=overwrite)
         with explained_writing(run.path):
             run.path.mkdir(parents=True, exist_ok=True)
         run.acquire()
         try:
-            run._refuse_strangers()
+            run.refuse(recipe, resume=resume, overwrite=overwrite)
             run._prepare(recipe, resume, overwrite, inputs)
         except BaseException:
+            if run._is_new:
+                run._leave_nothing_begun()
             run.release()
             raise
         return run
@@ -157,6 +160,27 @@ class Run:
         """Whether a run was begun here. A recipe.yaml alone is somebody's recipe, not a run."""
         return self.recipe_file.is_file() and (self.provenance_file.exists() or self.lock_file.exists())
 
+    def refuse(self, recipe: Recipe, *, resume: bool = False, overwrite: bool = False) -> None:
+        """Raise what `create` would, without touching anything: asked before the slow libraries are loaded, too."""
+        self._refuse_strangers()
+        self._refuse_closed_places()
+        if self._lock is None and self._stays_locked():
+            raise self._in_use()
+        if not self.recipe_file.is_file():
+            return
+        if resume:
+            self._refuse_other_recipe(recipe)
+        elif not overwrite and self.is_finished:
+            raise UsageError(
+                f"{self.path}: already holds a finished run."
+                " Choose another --output-dir, or begin anew with --overwrite."
+            )
+        elif not overwrite:
+            raise UsageError(
+                f"{self.path}: already holds a run that has not finished."
+                " Go on with --resume, or begin anew with --overwrite."
+            )
+
     def _refuse_strangers(self) -> None:
         if self.path.exists() and not self.path.is_dir():
             raise UsageError(f"{self.path}: a file, where the run folder is to be. Choose another --output-dir.")
@@ -164,29 +188,29 @@ class Run:
             inside = sorted(os.listdir(self.path)) if self.path.is_dir() else []
         if self._lock is None and self.lock_file.name in inside:
             return  # somebody is writing it at this moment; looked at again once the lock is ours
-        if set(inside) - {self.lock_file.name, self.curation_dir.name} and not self.exists():
+        ours = {self.lock_file.name, self.curation_dir.name, *(path.name for path in self._half_written())}
+        if set(inside) - ours and not self.exists():
             some = ", ".join(inside[:3]) + (" …" if len(inside) > 3 else "")
             raise UsageError(
                 f"{self.path}: not empty and no run folder (it holds {some}). Choose another --output-dir."
             )
 
+    def _refuse_closed_places(self) -> None:
+        there = next(path for path in (self.path, *self.path.parents) if path.exists())
+        problem = None
+        if not there.is_dir():
+            problem = errno.ENOTDIR
+        elif not os.access(there, os.W_OK | os.X_OK):
+            problem = errno.EROFS if os.statvfs(there).f_flag & os.ST_RDONLY else errno.EACCES
+        if problem is not None:
+            raise resource_error(OSError(problem, os.strerror(problem), str(there)), self.path)
+
     def _prepare(self, recipe: Recipe, resume: bool, overwrite: bool, inputs: Iterable[str]) -> None:
         known = self.recipe_file.is_file()
         self._is_new = not known
-        if known and resume:
-            self._refuse_other_recipe(recipe)
-        elif known and overwrite:
+        if known and overwrite and not resume:
             self._clear(inputs)
-        elif known and self.is_finished:
-            raise UsageError(
-                f"{self.path}: already holds a finished run."
-                " Choose another --output-dir, or begin anew with --overwrite."
-            )
-        elif known:
-            raise UsageError(
-                f"{self.path}: already holds a run that has not finished."
-                " Go on with --resume, or begin anew with --overwrite."
-            )
+        self._remove_half_written()
         write_text(self.recipe_file, dump_recipe(recipe))
         if not self.provenance_file.exists():
             write_json(self.provenance_file, {"started_at": now(), "finished_at": None})
@@ -200,7 +224,9 @@ class Run:
                 f"{self.path}: was started with another recipe, so going on would mix two runs: {told}{more}."
                 f" Resume with {self.recipe_file}, or choose another --output-dir."
             )
-        steps, wanted = _json_or_empty(self.training_file).get("num_steps", 0), recipe.train.max_steps
+        saved = [int(path.name[5:]) for path in self.checkpoints_dir.glob("step-*") if path.name[5:].isdigit()]
+        steps = max([_json_or_empty(self.training_file).get("num_steps", 0), *saved])
+        wanted = recipe.train.max_steps
         if wanted is not None and wanted < steps:
             raise UsageError(
                 f"{self.path}: was trained for {steps} steps, and train.max_steps is now {wanted}."
@@ -208,8 +234,13 @@ class Run:
             )
 
     def _clear(self, inputs: Iterable[str]) -> None:
-        """Delete what a run wrote; folders only when that leaves them empty, links but never what they point to."""
+        """Delete what a run wrote; folders only when that leaves them empty, links but never what they point to.
+
+        First what says that something is complete, last what says that this is a run: stopped half-way, it can be done again.
+        """
         found = [path for pattern in LAYOUT for path in sorted(self.path.glob(pattern))]
+        ends = [self.ledger_file, self.training_file, self.provenance_file, self.recipe_file]
+        found.sort(key=lambda path: (-1, 1)[ends.index(path) > 1] if path in ends else 0)
         for source in inputs:
             taken = os.path.exists(source) and Path(source).resolve()
             if taken and any(
@@ -232,6 +263,19 @@ class Run:
                 if folder.is_dir() and not folder.is_symlink() and not os.listdir(folder):
                     folder.rmdir()
 
+    def _half_written(self) -> list[Path]:
+        """What a killed process was about to write (see `files.write_text`): nobody will finish it."""
+        patterns = (Path(pattern) for pattern in LAYOUT)
+        found = [
+            path for pattern in patterns for path in self.path.glob(str(pattern.with_name(f".{pattern.name}.*.tmp")))
+        ]
+        return [path for path in found if path.is_file()]
+
+    def _remove_half_written(self) -> None:
+        with explained_writing(self.path):
+            for path in self._half_written():
+                path.unlink()
+
     # ── lock ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def acquire(self) -> None:
@@ -245,9 +289,7 @@ class Run:
         deadline = time.monotonic() + LOCK_PATIENCE_S
         while (descriptor := self._try_lock()) is None:
             if time.monotonic() > deadline:
-                raise ResourceError(
-                    f"{self.path}: in use by {self._holder()}. Wait for it, stop it, or choose another --output-dir."
-                )
+                raise self._in_use()
             time.sleep(0.05)
         owner = {"pid": os.getpid(), "host": socket.gethostname(), "started_at": now()}
         with explained_writing(self.lock_file):
@@ -277,6 +319,14 @@ class Run:
             os.close(self._lock)
             self._lock = None
 
+    def _stays_locked(self) -> bool:
+        deadline = time.monotonic() + LOCK_PATIENCE_S
+        while locked := self.is_running():
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.05)
+        return locked
+
     def is_running(self) -> bool:
         """Whether a process holds the folder at this moment."""
         if self._lock is not None:
@@ -296,16 +346,20 @@ class Run:
             return {}
         return owner if isinstance(owner, dict) else {}
 
-    def _holder(self) -> str:
+    def _in_use(self) -> ResourceError:
         owner = self._owner()
-        return f"process {owner.get('pid', 'n/a')} on {owner.get('host', 'n/a')} since {owner.get('started_at', 'n/a')}"
+        pid, host, since = (owner.get(key, "n/a") for key in ("pid", "host", "started_at"))
+        return ResourceError(
+            f"{self.path}: in use by process {pid} on {host} since {since}. Wait for it, stop it, or choose another "
+            "--output-dir."
+        )
 
     def __enter__(self) -> Run:
         self.acquire()
         return self
 
     def __exit__(self, kind: object, *exc_info: object) -> None:
-        if kind is not None and kind is not Interrupted and self._is_new:
+        if kind not in (None, Interrupted, StopNow) and self._is_new:
             self._leave_nothing_begun()
         self.release()
 
@@ -317,8 +371,8 @@ class Run:
         begun = {self.recipe_file.name, self.provenance_file.name, self.lock_file.name, self.curation_dir.name}
         with suppress(OSError):
             if set(os.listdir(self.path)) <= begun:
-                self.recipe_file.unlink(missing_ok=True)
                 self.provenance_file.unlink(missing_ok=True)
+                self.recipe_file.unlink(missing_ok=True)  # stopped before this, it is a run that has only begun
                 self.lock_file.unlink(missing_ok=True)
                 self.path.rmdir()
 
@@ -338,32 +392,67 @@ class Run:
             finally:
                 os.close(descriptor)
 
+    def sync_metrics(self) -> None:
+        """Bring metrics.jsonl to the disk: a checkpoint that survives a power cut must find its lines there."""
+        with explained_writing(self.metrics_file), suppress(FileNotFoundError):
+            descriptor = os.open(self.metrics_file, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
     def read_metrics(self) -> list[dict[str, Any]]:
         """The lines of metrics.jsonl, without a torn last one. Raises `DataError` for a broken one before it."""
-        text = self.metrics_file.read_text(encoding="utf-8", errors="replace") if self.metrics_file.exists() else ""
-        *lines, torn = text.split("\n")
-        rows = []
-        for number, line in enumerate(lines, start=1):
-            try:
-                rows.append(json.loads(line))
-            except json.JSONDecodeError as error:
-                raise DataError(
-                    f"{self.metrics_file}:{number}: not valid JSON. Delete the line, or start the run anew."
-                ) from error
-        return rows
+        return self._whole(self._metrics())
 
-    def truncate_metrics(self, step: int) -> None:
-        """Cut metrics.jsonl back to what was known at a checkpoint: lines up to ``step``, without a torn last one."""
+    def truncate_metrics(self, step: int, validated_step: int | None = None) -> None:
+        """Cut metrics.jsonl back to what was known at a checkpoint: lines up to ``step``, which were on the disk before it.
+
+        Of validations only those up to ``validated_step`` were known, which may be the one before: the checkpoint of a run that
+        was asked to stop has none of its own step. What a power cut made of the lines after them goes unread. Raises `DataError` for a broken line among them.
+        """
+        rows = self._metrics()
+        is_known = [row is not None and row.get("step", 0) <= step for row in rows]
+        end = len(rows) - is_known[::-1].index(True) if any(is_known) else 0
+        validated = step if validated_step is None else validated_step
+        kept = [
+            row
+            for row in self._whole(rows[:end])
+            if row.get("step", 0) <= (validated if "validation_loss" in row else step)
+        ]
         if self.metrics_file.exists():
-            kept = [row for row in self.read_metrics() if row.get("step", 0) <= step]
             write_text(self.metrics_file, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in kept))
+
+    def _metrics(self) -> list[dict[str, Any] | None]:
+        """A row for each line that ends, None for what is no JSON object."""
+        text = self.metrics_file.read_text(encoding="utf-8", errors="replace") if self.metrics_file.exists() else ""
+        return [_object_or_none(line) for line in text.split("\n")[:-1]]
+
+    def _whole(self, rows: Sequence[dict[str, Any] | None]) -> list[dict[str, Any]]:
+        if None in rows:
+            where = f"{self.metrics_file}:{rows.index(None) + 1}"
+            raise DataError(f"{where}: not valid JSON. Delete the line, or start the run anew.")
+        return list(rows)
 
     def write_provenance(self, value: Mapping[str, Any]) -> None:
         write_json(self.provenance_file, value)
 
     def mark_finished(self) -> None:
         """Note the time in provenance.json: from now on the run counts as finished."""
-        write_json(self.provenance_file, {**read_json(self.provenance_file), "finished_at": now()})
+        self.write_provenance({**read_json(self.provenance_file), "finished_at": now()})
+
+    def mark_unfinished(self) -> None:
+        """Take back that the run is trained and finished, before its model becomes another one than was judged."""
+        self.training_file.unlink(missing_ok=True)
+        self.write_provenance({**read_json(self.provenance_file), "finished_at": None})
+
+
+def _object_or_none(line: str) -> dict[str, Any] | None:
+    try:
+        value = json.loads(line)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def _take(descriptor: int, owner: Mapping[str, Any]) -> bool:

@@ -40,7 +40,9 @@ def booleans_for_numbers(values: Any, annotation: Any, where: Where = ()) -> Ite
     """``max_steps: yes`` is true, and pydantic takes true for 1: say so instead."""
     models = _models(annotation)
     if isinstance(values, Mapping) and models:
-        for model in models[-1:] if len(models) > 1 else models:
+        for model in (
+            models if len(models) == 1 else [choice for choice in models if _tag(choice) == values.get("method")]
+        ):
             for name, field in model.model_fields.items():
                 yield from booleans_for_numbers(values.get(name), field.annotation, (*where, name))
     elif isinstance(values, list) and get_origin(annotation) is tuple:

@@ -194,7 +194,10 @@ OVERRIDES = [
     ("train.max_steps=yes", "--set train.max_steps=yes: must be a whole number, got true."),
     ("train.max_length=4", "--set train.max_length=4: must be at least 8, got 4."),
     ("train.over_length=cut", "--set train.over_length=cut: must be drop, truncate or raise, got 'cut'."),
-    ("adapter.method=loraa", "--set adapter.method=loraa: must be full or lora, got 'loraa'. Did you mean `lora`?"),
+    (
+        "adapter.method=loraa",
+        "--set adapter.method=loraa: must be full, lora, qlora, lora-8bit, prefix, prompt or bottleneck, got 'loraa'. Did you mean `lora`?",
+    ),
     ("data.sources=[]", "--set data.sources=[]: must hold at least 1, got 0."),
     ("train", "--set train: write it as key=value, for example"),
     ("curate=[drop_emty]", "curate[0].use: no such stage `drop_emty`. Did you mean `drop_empty`?"),

@@ -148,7 +148,7 @@ USAGE = [
     ("chat m --temperature hot", "tunesmith chat: Invalid value for '--temperature'"),
     ("chat m --temperature -1", "tunesmith chat: Invalid value for '--temperature'"),
     ("report", "tunesmith report: Missing argument 'RUN'."),
-    ("doctor x", "tunesmith doctor: Got unexpected extra argument(s) (x)."),
+    ("doctor x", "x: no such recipe."),
 ]
 
 
@@ -355,6 +355,7 @@ def test_the_folder_of_a_run_is_the_recipes_else_the_run_itself_else_named_after
     (here / "named.yaml").write_text(RECIPE + "output_dir: out/there\n")
     (here / "old").mkdir()
     (here / "old" / "recipe.yaml").write_text(RECIPE)
+    (here / "old" / "provenance.json").write_text("{}")
     for recipe in ("r.yaml", "named.yaml", "old"):
         call(capsys, "train", recipe, "--resume")
     assert [str(arguments[1]) for arguments, _ in work.calls] == ["runs/r", "out/there", "old"]

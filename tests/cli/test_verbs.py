@@ -452,6 +452,6 @@ def test_a_package_is_ok_missing_too_old_or_part_of_an_extra(requirement, extra,
 
 
 def test_too_little_memory_or_disk_is_pointed_out(monkeypatch):
-    monkeypatch.setattr(doctor_module, "free_memory_bytes", lambda: 2**30)
+    monkeypatch.setattr("tunesmith.hardware.free_memory_bytes", lambda: 2**30)
     memory = next(check for check in doctor_module._hardware() if check.name == "memory")
     assert (memory.state, memory.value) == ("careful", "1.0 GiB free") and "smaller model" in memory.fix

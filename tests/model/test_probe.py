@@ -13,11 +13,12 @@ from tunesmith.model.probe import probe
 
 
 @pytest.mark.parametrize(
-    ("shape", "head", "can_pack"), [("llama", "kept", True), ("gpt2", "kept", True), ("t5", "hooked", False)]
+    ("shape", "head", "can_pack"), [("llama", "fused", True), ("gpt2", "fused", True), ("t5", "fused", False)]
 )
 def test_ordinary_models_can_do_everything_their_shape_allows(model_folders, shape, head, can_pack):
     found = probe(load(model_folders[shape]))
     assert (found.head, found.can_pack, found.can_batch_prompts, found.notes) == (head, can_pack, True, ())
+    assert found.flattens == can_pack
 
 
 def test_the_probe_leaves_weights_generators_and_mode_as_they_were(model_folders):
@@ -46,7 +47,12 @@ def save(model, folder):
 
 def test_a_model_that_sees_the_future_is_refused(tmp_path):
     config = BertConfig(
-        vocab_size=VOCABULARY, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16
+        vocab_size=VOCABULARY,
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        initializer_range=0.5,
     )
     loaded = save(BertForMaskedLM(config), tmp_path)
     with pytest.raises(ModelError, match="BertLMHeadModel sees the tokens it is to predict"):

@@ -158,7 +158,7 @@ def test_a_step_with_nothing_supervised_has_loss_zero_and_gradients_of_zero(mode
         replace(example, supervised=[False] * len(example.input_ids)) for example in random_examples("causal", (5, 9))
     ]
     loaded.model.requires_grad_(True)
-    assert accumulate(forward_of(loaded), Sft(), [batch_of(loaded, rows)], Weights(loaded.model, "fp32")) == 0.0
+    assert accumulate(forward_of(loaded), Sft(), [batch_of(loaded, rows)], Weights(loaded.model, "fp32")).loss == 0.0
     assert all(p.grad is None or not p.grad.any() for p in loaded.model.parameters())
 
 

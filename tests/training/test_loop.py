@@ -35,8 +35,9 @@ class Folder:
     def place(self) -> Place:
         return Place(self.path / "checkpoints", self.metrics.append, self._cut)
 
-    def _cut(self, step: int) -> None:
-        self.metrics[:] = [line for line in self.metrics if line["step"] <= step]
+    def _cut(self, step: int, validated_step: int) -> None:
+        known = [line["step"] <= (validated_step if "validation_loss" in line else step) for line in self.metrics]
+        self.metrics[:] = [line for line, kept in zip(self.metrics, known, strict=True) if kept]
 
 
 class Listening(SilentProgress):
@@ -84,12 +85,13 @@ def run(
     if prepare is not None:
         prepare(model)
     options = {key: kwargs.pop(key) for key in ("should_stop", "on_step", "fingerprint") if key in kwargs}
+    objective = kwargs.pop("objective", Sft())
     forward = forward_of(loaded)
     forward.model = model
     rows, held_out = (rows_of(loaded, random_examples(loaded.kind, seed=seed)) for seed in (0, 9))
     result = train(
         forward,
-        Sft(),
+        objective,
         rows,
         held_out if validation else rows_of(loaded, []),
         section(**kwargs),
@@ -428,6 +430,28 @@ def test_a_resumed_run_writes_the_lines_an_uninterrupted_one_writes(model_folder
     assert [line["step"] for line in lines["whole"][:-1]] == [3, 6]
 
 
+def test_a_validation_made_up_on_resume_is_told_once_though_the_run_is_stopped_right_after_it(model_folders, tmp_path):
+    folder, options = Folder(tmp_path), {"max_steps": 4, "eval_steps": 2, "save_steps": 2, "validation": True}
+
+    def told() -> list[int]:
+        return [line["step"] for line in folder.metrics if "validation_loss" in line]
+
+    with pytest.raises(Interrupted):
+        run(folder, model_folders["llama"], should_stop=Stops(2), **options)
+    assert told() == []
+    with pytest.raises(Interrupted):
+        run(
+            folder,
+            model_folders["llama"],
+            should_stop=lambda: signal.SIGTERM if told() else None,
+            resume=True,
+            **options,
+        )
+    assert told() == [2]
+    run(folder, model_folders["llama"], resume=True, **options)
+    assert told() == [2, 4]
+
+
 def test_a_run_killed_before_its_first_checkpoint_starts_with_an_empty_log(model_folders, tmp_path):
     folder = Folder(tmp_path)
     folder.metrics.append({"step": 1, "loss": 9.0})
@@ -440,6 +464,7 @@ class BadAt(Sft):
     """Not finite at these calls, counted from 1; with one micro-batch a step a call is a step."""
 
     def __init__(self, *bad: int):
+        super().__init__()
         self.bad, self.calls = bad, 0
 
     def losses(self, forward, batch):
@@ -531,7 +556,7 @@ def test_how_a_step_is_cut_makes_no_difference_to_the_gradient(model_folder):
         batches = [rows.collate(chosen) for chosen in order.micro_batches(0)]
         assert (len(batches) > 1) == (tokens_per_pass == 0)
         loaded.model.zero_grad()
-        loss = accumulate(forward_of(loaded), Sft(), batches, Weights(loaded.model, "fp32"))
+        loss = accumulate(forward_of(loaded), Sft(), batches, Weights(loaded.model, "fp32")).loss
         gradients.append((loss, torch.cat([p.grad.flatten() for p in loaded.model.parameters()])))
     assert gradients[0][0] == pytest.approx(gradients[1][0], abs=1e-5)
     assert torch.allclose(gradients[0][1], gradients[1][1], atol=1e-5)

@@ -6,13 +6,15 @@ Each command imports its own layer inside the function, so that ``--help`` is in
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
 
 import typer
 
-from tunesmith.cli import chat, data, doctor, results, work
+from tunesmith.cli import chat, data, doctor, merge, results, work
+from tunesmith.cli.console import Lasting, ending_at_once
 from tunesmith.cli.messages import explain
 from tunesmith.cli.options import Command, Group
 
@@ -34,6 +36,7 @@ app.add_typer(data.app, name="data", rich_help_panel=PREPARE)
 app.command(cls=Command, rich_help_panel=PREPARE)(work.preview)
 app.command(cls=Command, rich_help_panel=TRAIN)(work.run)
 app.command(cls=Command, rich_help_panel=TRAIN)(work.train)
+app.command(cls=Command, rich_help_panel=TRAIN)(merge.merge)
 app.command(cls=Command, rich_help_panel=JUDGE)(results.report)
 app.command(cls=Command, rich_help_panel=JUDGE)(results.evaluate)
 app.command(cls=Command, rich_help_panel=JUDGE)(chat.chat)
@@ -62,7 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 errors="backslashreplace"
             )  # a terminal without UTF-8 shows \u2192, and does not stop the run
     try:
-        code = app([word for word in words if word != "--debug"], prog_name="tunesmith", standalone_mode=False)
+        with ending_at_once(signal.SIGTERM, signal.SIGHUP):
+            code = app([word for word in words if word != "--debug"], prog_name="tunesmith", standalone_mode=False)
         sys.stdout.flush()
         if code == 130:  # typer turns Ctrl-C into a code
             print("Interrupted.", file=sys.stderr)
@@ -74,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         message, code = explain(error, words)
         if message:
-            print(message, file=sys.stderr)
+            print(message, file=Lasting(sys.stderr))
         return code
 
 

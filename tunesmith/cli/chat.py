@@ -17,6 +17,7 @@ from tunesmith.records import Message
 
 NUM_TASKS = 6  # named at most
 HELP = "Ctrl-D quits · /reset forgets the conversation · /system TEXT says how to behave"
+SWITCH_HELP = " · /adapter NAME lets another adapter answer, /adapter base the base"
 
 
 def chat(
@@ -42,6 +43,10 @@ def chat(
             help="Another template than the model's: chatml, alpaca, plain, inline, bare or a .jinja file.",
         ),
     ] = None,
+    adapter: Annotated[
+        list[str] | None,
+        value("--adapter", metavar="RUN", help="Another adapter of the same base to switch to. May be repeated."),
+    ] = None,
     max_new_tokens: Annotated[int, typer.Option("--max-new-tokens", min=1, metavar="N", help="Longest answer.")] = 256,
     temperature: Annotated[
         float, typer.Option("--temperature", min=0.0, metavar="T", help="0 always takes the likeliest token.")
@@ -60,7 +65,12 @@ def chat(
 
     with results_only():
         model = open_chat(
-            target, template=template, system=None, shots=shots, num_shots=num_shots or (3 if shots else 0)
+            target,
+            template=template,
+            system=None,
+            shots=shots,
+            num_shots=num_shots or (3 if shots else 0),
+            others=adapter or (),
         )
     talk = Conversation(model, Sampling(max_new_tokens=max_new_tokens, temperature=temperature), system or "")
     if not interactive:
@@ -122,6 +132,11 @@ class Conversation:
     def reset(self) -> None:
         self.turns.clear()
 
+    @property
+    def together(self) -> Any | None:
+        """The adapters that can be switched between, where there are any."""
+        return getattr(self.model, "together", None)
+
 
 def is_text(text: str) -> bool:
     """Whether text from stdin is valid: bytes that do not decode arrive as lone surrogates (PEP 383)."""
@@ -142,7 +157,7 @@ def _answer_lines(talk: Conversation) -> None:
 def _talk_in_terminal(talk: Conversation) -> None:
     import readline  # noqa: F401  (arrow keys and history in input())
 
-    print(HELP, file=sys.stderr)
+    print(help_text(talk), file=sys.stderr)
     while True:
         try:
             text = input("\n› ").strip()
@@ -172,7 +187,26 @@ def _command(talk: Conversation, text: str) -> str:
             if rest.strip()
             else "The conversation begins anew, without a system message."
         )
-    return HELP
+    if word == "/adapter" and talk.together is not None:
+        return _switch(talk, rest.strip())
+    return help_text(talk)
+
+
+def help_text(talk: Conversation) -> str:
+    """What may be typed beside a question."""
+    return HELP + (SWITCH_HELP if talk.together is not None else "")
+
+
+def _switch(talk: Conversation, name: str) -> str:
+    """Let another adapter answer from here on; the conversation goes on, so that both can be asked the same."""
+    together = talk.together
+    if not name:
+        return f"{together.active} answers. There are: {', '.join(together.models)}."
+    try:
+        together.use(name)
+    except TunesmithError as error:
+        return str(error)
+    return f"{name} answers now."
 
 
 def _print_answer(talk: Conversation, text: str) -> None:

@@ -21,7 +21,35 @@ QUIET_S = 60.0  # without a terminal, say something at least this often
 
 def make_progress() -> Progress:
     """Bars where stderr is a terminal, plain lines elsewhere."""
-    return TerminalProgress() if sys.stderr.isatty() else PlainProgress(sys.stderr)
+    return TerminalProgress() if sys.stderr.isatty() else PlainProgress(Lasting(sys.stderr))
+
+
+class Lasting:
+    """A stream whose reader may leave (a closed terminal, ``| head``, a full disk under a log file): what is said from then
+    on goes nowhere, and the work goes on."""
+
+    def __init__(self, stream: TextIO):
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        try:
+            return self._stream.write(text)
+        except OSError:
+            self._silence()
+        return len(text)
+
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except OSError:
+            self._silence()
+
+    def _silence(self) -> None:
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), self._stream.fileno())
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def print_json(value: Any) -> None:
@@ -37,18 +65,25 @@ def results_only() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def importing() -> Iterator[None]:
-    """While the slow libraries are imported, end the process at once when asked to stop: nothing is begun yet, and an
-    exception raised while some object of theirs is being deleted would be lost, and the request with it."""
+def ending_at_once(*numbers: int) -> Iterator[None]:
+    """While nothing is begun yet, end the process at one of these signals, with its exit code and without a traceback. Those
+    that were ignored before (``nohup``, background jobs) stay so."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, _end_now) for number in (signal.SIGINT, signal.SIGTERM)}
+    heard = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, _end_now) for number in heard}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def importing() -> contextlib.AbstractContextManager[None]:
+    """While the slow libraries are imported: an exception raised while some object of theirs is being deleted would be
+    lost, and the request to stop with it."""
+    return ending_at_once(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def _end_now(number: int, _frame: FrameType | None) -> None:
@@ -145,7 +180,7 @@ class TerminalProgress:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-        self.console = Console(stderr=True, highlight=False)
+        self.console = Console(file=Lasting(sys.stderr), highlight=False)
         self._display = Progress(
             TextColumn("{task.description}"), BarColumn(bar_width=24),
             TextColumn("{task.fields[count]}"), TextColumn("[dim]{task.fields[told]}"),

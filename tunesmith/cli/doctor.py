@@ -6,15 +6,15 @@ import importlib.metadata
 import os
 import platform
 import shutil
-import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from tunesmith.cli.console import print_json, result_console
-from tunesmith.cli.options import Json
-from tunesmith.errors import GateFailed
+from tunesmith.cli.console import importing, make_progress, print_json, result_console, results_only
+from tunesmith.cli.options import Json, argument
+from tunesmith.cli.work import Overrides, check_paths, load, run_command
+from tunesmith.errors import GateFailed, ResourceError, UsageError
 
 ENOUGH_DISK_BYTES, ENOUGH_MEMORY_BYTES = 5 * 2**30, 4 * 2**30
 
@@ -36,8 +36,19 @@ def version() -> None:
     print(f"tunesmith {__version__}")
 
 
-def doctor(json: Json = False) -> None:
-    """Check versions, hardware and what is missing."""
+def doctor(
+    recipe: Annotated[
+        Path | None, argument("RECIPE", help="A recipe: tell what training it will take, before its model is loaded.")
+    ] = None,
+    overrides: Overrides = None,
+    json: Json = False,
+) -> None:
+    """Check this machine, or what a recipe will take of it: memory, time, and what to change where it does not fit."""
+    if recipe is not None:
+        _foretell(recipe, overrides, json)
+        return
+    if overrides:
+        raise UsageError("--set changes a recipe, and none is named: tunesmith doctor RECIPE --set KEY=VALUE")
     checks = [*_software(), *_hardware(), *_extras(), *_models(), _torch_works()]
     if json:
         print_json(
@@ -51,6 +62,61 @@ def doctor(json: Json = False) -> None:
         raise GateFailed(f"doctor: {', '.join(broken)} {verb} not work; the table says how to fix it.")
     if not json:
         print("Everything needed works.")
+
+
+def _foretell(recipe: Path, overrides: list[str] | None, as_json: bool) -> None:
+    console = make_progress()
+    loaded = load(recipe, overrides, console)
+    check_paths(loaded)
+    with importing():
+        from tunesmith.workflows.forecast import forecast
+
+    with results_only():
+        foretold = forecast(loaded, console=console)
+    if as_json:
+        print_json(asdict(foretold))
+    else:
+        result_console().print(forecast_table(foretold))
+    if not foretold.fits:
+        raise ResourceError(f"{recipe}: {shortage(foretold)}")
+    if not as_json:
+        print(f"It fits. Next: {run_command('run', recipe, overrides)}")
+
+
+def shortage(foretold: Any) -> str:
+    """That it does not fit, and what would."""
+    from tunesmith.report.text import format_bytes
+
+    head = f"needs about {format_bytes(foretold.peak_bytes)}, and {format_bytes(foretold.free_bytes)} are free."
+    if foretold.changes is None:
+        return (
+            f"{head} Nothing known here makes it fit: take a smaller model, a shorter train.max_length or more memory."
+        )
+    return f"{head} It fits with: {' '.join(f'--set {change}' for change in foretold.changes)}"
+
+
+def forecast_table(foretold: Any) -> Any:
+    """What a run will take, line by line."""
+    from rich.table import Table
+
+    from tunesmith.report.text import format_bytes, format_duration
+
+    trained = foretold.num_trainable_parameters
+    share = "all trained" if trained == foretold.num_parameters else f"{trained:,} trained"
+    rows = [
+        (foretold.architecture, f"{foretold.num_parameters:,} parameters, {share} ({foretold.method})"),
+        ("memory", f"{format_bytes(foretold.peak_bytes)} at most, {format_bytes(foretold.free_bytes)} free"),
+        ("  weights", format_bytes(foretold.weights_bytes)),
+        ("  optimizer", format_bytes(foretold.optimizer_bytes)),
+        ("  gradients and activations", format_bytes(foretold.gradients_and_activations_bytes)),
+        ("  Python and its libraries", format_bytes(foretold.process_bytes)),
+        ("training", f"{format_duration(foretold.seconds)} for {foretold.num_steps:,} steps"),
+        ("  tokens", f"{foretold.num_tokens:,}, {foretold.tokens_per_second:,.0f} a second"),
+    ]
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    for row in rows:
+        table.add_row(*row)
+    return table
 
 
 def doctor_table(checks: list[Check]) -> Any:
@@ -120,10 +186,11 @@ def _package(requirement: Any, extra: str) -> Check:
 
 
 def _hardware() -> list[Check]:
+    from tunesmith import hardware
     from tunesmith.run import cpu_name
 
-    memory, disk = free_memory_bytes(), shutil.disk_usage(".").free
-    gpus = _gpu_names()
+    memory, disk = hardware.free_memory_bytes(), shutil.disk_usage(".").free
+    gpus = hardware.gpu_names()
     return [
         Check("processor", "ok", cpu_name()),
         Check("memory", *_enough(memory, ENOUGH_MEMORY_BYTES, "close other programs, or use a smaller model")),
@@ -135,32 +202,6 @@ def _hardware() -> list[Check]:
 def _enough(free: int, needed: int, fix: str) -> tuple[str, str, str]:
     ok = free >= needed
     return ("ok" if ok else "careful", f"{free / 2**30:.1f} GiB free", "" if ok else fix)
-
-
-def free_memory_bytes() -> int:
-    """Memory this process may still take: what the machine has, or what the container leaves (cgroup v2)."""
-    import psutil
-
-    free = psutil.virtual_memory().available
-    try:
-        limit, used = (int(Path(f"/sys/fs/cgroup/memory.{name}").read_text()) for name in ("max", "current"))
-    except (OSError, ValueError):
-        return free
-    return min(free, max(0, limit - used))
-
-
-def _gpu_names() -> list[str]:
-    try:
-        told = subprocess.run(
-            ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"],
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return []
-    return told.stdout.strip().splitlines()
 
 
 def _models() -> list[Check]:

@@ -18,6 +18,7 @@ ORDER = (
     "preview",
     "run",
     "train",
+    "merge",
     "report",
     "evaluate",
     "chat",

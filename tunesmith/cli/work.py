@@ -65,8 +65,8 @@ def preview(
 ) -> None:
     """Show what the model will see, which tokens it learns from, and what is lost."""
     console = make_progress()
-    loaded = _load(recipe, overrides, console)
-    _check_paths(loaded)
+    loaded = load(recipe, overrides, console)
+    check_paths(loaded)
     with importing():
         from tunesmith.workflows.preview import preview as make_preview
 
@@ -112,10 +112,12 @@ def _work(recipe, output_dir, overrides, resume, overwrite, dry_run, as_json, *,
     if resume and overwrite:
         raise UsageError("--resume goes on with a run, --overwrite deletes it: give only one of them.")
     console = make_progress()
-    loaded = _load(recipe, overrides, console)
+    loaded = load(recipe, overrides, console)
     if not resume:  # a run that goes on has its data
-        _check_paths(loaded)
+        check_paths(loaded)
     folder = output_dir or default_folder(recipe, loaded.output_dir)
+    if not dry_run:
+        _refuse_early(folder, loaded, resume, overwrite)
     with importing():
         from tunesmith.workflows.run import run_recipe
 
@@ -141,13 +143,21 @@ def _work(recipe, output_dir, overrides, resume, overwrite, dry_run, as_json, *,
         _print_summary(summary, folder, until)
 
 
-def _load(path: Path, overrides: list[str] | None, console: Any) -> Any:
+def load(path: Path, overrides: list[str] | None, console: Any) -> Any:
+    """The recipe with its overrides, and its paths found."""
     from tunesmith.recipe import load_recipe, resolve_paths
 
     return resolve_paths(load_recipe(path, overrides or (), notify=console.notice), path)
 
 
-def _check_paths(recipe: Any) -> None:
+def _refuse_early(folder: Path, recipe: Any, resume: bool, overwrite: bool) -> None:
+    """What is wrong with the run folder, such as another process in it, before anything slow is imported."""
+    from tunesmith.run import Run
+
+    Run(folder).refuse(recipe, resume=resume, overwrite=overwrite)
+
+
+def check_paths(recipe: Any) -> None:
     """Find every data file before anything slow is imported. Raises `DataError`."""
     from tunesmith.curation.sources import expand_paths
 

@@ -1,108 +1,291 @@
-"""Faster ways to the same attention: packed documents one at a time, and bfloat16 on a CPU by way of float32.
+"""Faster ways to the same attention: documents one at a time without a mask, and bfloat16 on a CPU by way of float32.
 
-A model calls torch's ``scaled_dot_product_attention`` as it always does, and `FastAttention` answers the call. A model
-that computes its attention otherwise (``attn_implementation: eager``) is left alone.
+A model calls torch's ``scaled_dot_product_attention`` as it always does, and `DocumentMask` or `WidenedAttention` answers
+the call. A model that computes its attention otherwise (``attn_implementation: eager``) is left alone.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections import defaultdict
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from tunesmith.rendering.collate import Batch
+
+try:
+    from torch.nn.attention.varlen import varlen_attn
+except ImportError:  # before torch 2.10
+    varlen_attn = None
+
 scaled_dot_product_attention = nn.functional.scaled_dot_product_attention
 
+ALIKE = 0.75
+"""The shortest document of a group, as a share of the longest: at most 1.8 times the work of each by itself."""
+LONG = 256
+"""A document of this many tokens is computed by itself, and its queries this many at a time: a block of early queries is
+not multiplied with later keys."""
+SCORES_PER_GROUP = 1 << 22
+"""Most scores (documents × heads × length²) of a group: they should stay in the processor's cache."""
+KEPT_LENGTH = 1024
+"""Up to this length a document's probabilities are kept for the gradient (2 bytes × heads × length²/2 in bfloat16); those
+of longer ones are computed again."""
 
-class FastAttention(TorchFunctionMode):
-    """Answers the attention calls of a model while it lasts.
 
-    Args:
-        widens: compute in float32 whatever is given, and answer in what was given.
-        block_mask: the mask of packed documents as the model is given it. A call that gets this very tensor is computed
-            over ``documents`` instead; where a model has added something to it, its own mask counts.
+class DocumentMask(torch.Tensor):
+    """The causal block mask of documents that share rows, (batch, 1, length, length), which is not there until looked at.
+
+    A model hands it on to torch's attention like any mask, and there `Documents` answers the call instead. Whatever else a
+    model does with it (ALiBi is added to masks) is done with the real one, made then and there.
     """
 
-    def __init__(self, *, widens: bool, block_mask: torch.Tensor | None = None, documents: Documents | None = None):
-        super().__init__()
-        self.widens, self.block_mask, self.documents = widens, block_mask, documents
+    documents: Documents
+    batch: Batch
+    was_looked_at: bool
+
+    @classmethod
+    def of(cls, batch: Batch, dtype: torch.dtype) -> DocumentMask:
+        """The mask of a batch that has document ids."""
+        num_rows, length = batch.document_ids.shape
+        nothing = torch.zeros((), dtype=dtype, device=batch.document_ids.device)
+        mask = nothing.expand(num_rows, 1, length, length).as_subclass(cls)
+        mask.documents, mask.batch, mask.was_looked_at = Documents.of(batch.document_ids), batch, False
+        return mask
+
+    @classmethod
+    def __torch_function__(cls, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if func is scaled_dot_product_attention:
+            given = dict(zip(("query", "key", "value", "attn_mask", "dropout_p", "is_causal"), args)) | kwargs
+            mask = given.pop("attn_mask")
+            return mask.documents.attend(**{name: value for name, value in given.items() if name != "is_causal"})
+        if func in _QUESTIONS:
+            return super().__torch_function__(func, types, args, kwargs)
+        real = [arg.made() if isinstance(arg, DocumentMask) else arg for arg in args]
+        return func(*real, **{k: v.made() if isinstance(v, DocumentMask) else v for k, v in kwargs.items()})
+
+    def made(self) -> torch.Tensor:
+        """The real mask."""
+        self.was_looked_at = True
+        return self.batch.block_mask(self.dtype)
+
+
+_QUESTIONS = frozenset(
+    [getattr(torch.Tensor, name).__get__ for name in ("shape", "dtype", "device", "ndim", "layout", "requires_grad")]
+    + [torch.Tensor.dim, torch.Tensor.size, torch.Tensor.is_floating_point]
+)
+"""What may be asked of a mask without making it."""
+
+
+class WidenedAttention(TorchFunctionMode):
+    """Computes every attention in float32 while it lasts, whatever is given, and answers in what was given."""
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
-        if func is scaled_dot_product_attention:
-            return self._attend(*args, **(kwargs or {}))
-        return func(*args, **(kwargs or {}))
+        kwargs = kwargs or {}
+        if func is not scaled_dot_product_attention or any(isinstance(v, DocumentMask) for v in kwargs.values()):
+            return func(*args, **kwargs)
+        wide, dtype = [_widened(arg) for arg in args], args[0].dtype
+        return func(*wide, **{name: _widened(value) for name, value in kwargs.items()}).to(dtype)
 
-    def _attend(self, query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, **options):
-        options["dropout_p"], dtype = dropout_p, query.dtype
-        if self.widens:
-            query, key, value = query.float(), key.float(), value.float()
-        if attn_mask is not None and attn_mask is self.block_mask:
-            return self.documents.attend(query, key, value, **options).to(dtype)
-        if self.widens and attn_mask is not None and attn_mask.is_floating_point():
-            attn_mask = attn_mask.float()
-        options |= {"attn_mask": attn_mask, "is_causal": is_causal}
-        return scaled_dot_product_attention(query, key, value, **options).to(dtype)
+
+def _widened(value):
+    return value.float() if isinstance(value, torch.Tensor) and value.is_floating_point() else value
 
 
 def is_slow_in_its_precision(model: nn.Module) -> bool:
     """Whether attention had better be computed in float32: the model learns in bfloat16 on a CPU.
 
     torch 2.13's kernel takes three times as long for a gradient in bfloat16 as in float32 where rows are shorter than some
-    hundred tokens, and about as long where they are longer.
+    hundred tokens, and about as long where they are longer. Layers that are computed a second time (gradient
+    checkpointing) must not be computed otherwise then, when the mode is over.
     """
     kinds = {(weight.dtype, weight.device.type) for weight in itertools.islice(model.parameters(), 1)}
-    return kinds == {(torch.bfloat16, "cpu")} and torch.is_grad_enabled()
+    is_bf16 = kinds == {(torch.bfloat16, "cpu")} and torch.is_grad_enabled()
+    return is_bf16 and not getattr(model, "is_gradient_checkpointing", False)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Documents of like length that are computed together.
+
+    Attributes:
+        places: (num_documents, longest) where their tokens stand in the flattened rows. A shorter document's row goes on
+            into what follows it, which its own tokens, looking back only, never see.
+        beyond: (num_documents, longest) True where that is so; None where no document is shorter.
+        start: the place of the first token of a document that is a group by itself, else None.
+    """
+
+    places: torch.Tensor
+    beyond: torch.Tensor | None
+    start: int | None
+
+    def take(self, flat: torch.Tensor) -> torch.Tensor:
+        """(heads × num_documents, longest, width) of a tensor (heads, tokens, width), in one piece."""
+        if self.start is not None:
+            return flat[:, self.start : self.start + self.places.shape[1]].contiguous()
+        return flat.index_select(1, self.places.flatten()).view(-1, self.places.shape[1], flat.shape[-1])
+
+    def put(self, flat: torch.Tensor, values: torch.Tensor) -> None:
+        """Write (heads × num_documents, longest, width) to where they were taken from."""
+        if self.start is not None:
+            flat[:, self.start : self.start + self.places.shape[1]] = values
+            return
+        places, values = self.places.flatten(), values.reshape(flat.shape[0], -1, flat.shape[-1])
+        if self.beyond is not None:
+            within = (~self.beyond.flatten()).nonzero()[:, 0]
+            places, values = places[within], values.index_select(1, within)
+        flat.index_copy_(1, places, values)
 
 
 @dataclass(frozen=True)
 class Documents:
-    """Where the tokens of packed documents stand, counted over the flattened (batch × length) rows.
+    """Where the tokens of documents that share rows stand, counted over the flattened (batch × length) rows.
 
-    Attributes:
-        groups: documents of like length, (num_documents, longest) places of their tokens. A shorter document's row goes
-            on into what follows it, which its own tokens, looking back only, never see.
-        order: (batch × length) where each token is in the concatenated groups.
+    ``starts`` is (num_documents + 1,): where each begins, and where the last one ends.
     """
 
-    groups: tuple[torch.Tensor, ...]
-    order: torch.Tensor
+    groups: tuple[Group, ...]
+    starts: torch.Tensor
+    longest: int
 
     @classmethod
     def of(cls, document_ids: torch.Tensor) -> Documents:
-        """From (batch, length) ids; what is padding in a row counts as a document of its own.
-
-        Lengths within a group differ by less than a factor of two, so that the work is at most four times that of the
-        documents, where a mask over a row of n documents takes n times.
-        """
+        """From (batch, length) ids; what is padding in a row counts as a document of its own."""
         first = torch.ones_like(document_ids, dtype=torch.bool)
         first[:, 1:] = document_ids[:, 1:] != document_ids[:, :-1]
-        starts = first.flatten().nonzero()[:, 0]
-        lengths = torch.diff(starts, append=starts.new_tensor([document_ids.numel()]))
-        alike: dict[int, list[int]] = defaultdict(list)
-        for number, length in enumerate(lengths.tolist()):
-            alike[(length - 1).bit_length()].append(number)
-        order, groups, num_before = torch.empty_like(starts, dtype=torch.long), [], 0
-        for numbers in alike.values():
-            longest = int(lengths[numbers].max())
-            steps = torch.arange(longest, device=starts.device)
-            groups.append((starts[numbers][:, None] + steps).clamp_(max=document_ids.numel() - 1))
-            order[numbers] = num_before + longest * torch.arange(len(numbers), device=starts.device)
-            num_before += groups[-1].numel()
-        within = torch.arange(document_ids.numel(), device=starts.device) - starts.repeat_interleave(lengths)
-        return cls(tuple(groups), order.repeat_interleave(lengths) + within)
+        starts = nn.functional.pad(first.flatten().nonzero()[:, 0], (0, 1), value=document_ids.numel())
+        lengths = starts.diff().tolist()
+        groups = tuple(_group(starts, lengths, numbers) for numbers in _alike(lengths))
+        return cls(groups, starts, max(lengths, default=0))
 
-    def attend(self, query, key, value, **options) -> torch.Tensor:
+    def attend(self, query, key, value, *, dropout_p=0.0, scale=None, enable_gqa=False) -> torch.Tensor:
         """(batch, heads, length, width) causal attention of each document to itself."""
-        batch, _, length, _ = query.shape
-        flat = [tensor.transpose(1, 2).flatten(0, 1) for tensor in (query, key, value)]
-        found = []
-        for places in self.groups:
-            inputs = [
-                tensor.index_select(0, places.flatten()).unflatten(0, places.shape).transpose(1, 2) for tensor in flat
-            ]
-            answer = scaled_dot_product_attention(*inputs, is_causal=True, **options)
-            found.append(answer.transpose(1, 2).flatten(0, 1))
-        return torch.cat(found).index_select(0, self.order).unflatten(0, (batch, length)).transpose(1, 2)
+        batch, heads, length, width = query.shape
+        scale = width**-0.5 if scale is None else scale
+        if key.shape[1] != heads:  # grouped or, broadcast, a single one for all
+            key, value = (tensor.repeat_interleave(heads // tensor.shape[1], dim=1) for tensor in (key, value))
+        flat = [tensor.transpose(1, 2).flatten(0, 1).transpose(0, 1) for tensor in (query, key, value)]
+        if query.device.type == "cpu" and not dropout_p:
+            found = _CausalAttention.apply(*flat, self.groups, scale)
+        elif varlen_attn is not None and query.is_cuda and query.element_size() == 2 and not dropout_p:
+            found = self._attend_in_one_call(*flat, scale)
+        else:
+            found = self._attend_by_group(*flat, scale=scale, dropout_p=dropout_p)
+        return found.transpose(0, 1).unflatten(0, (batch, length)).transpose(1, 2)
+
+    def _attend_in_one_call(self, query, key, value, scale: float) -> torch.Tensor:
+        """By torch's kernel for sequences of any length, which a GPU has for half precision."""
+        starts = self.starts.to(torch.int32)
+        inputs = (tensor.transpose(0, 1) for tensor in (query, key, value))
+        found = varlen_attn(*inputs, starts, starts, self.longest, self.longest, scale=scale, window_size=(-1, 0))
+        return found.transpose(0, 1)
+
+    def _attend_by_group(self, query, key, value, **options) -> torch.Tensor:
+        """By torch's own attention, one call per group: where there is dropout, or a GPU without the kernel above."""
+        found = torch.empty_like(query)
+        for group in self.groups:
+            inputs = [group.take(tensor)[None] for tensor in (query, key, value)]
+            group.put(found, scaled_dot_product_attention(*inputs, is_causal=True, **options)[0])
+        return found
+
+
+def _alike(lengths: list[int]) -> list[list[int]]:
+    """Numbers of the documents of each group, longest first."""
+    groups: list[list[int]] = []
+    for number in sorted(range(len(lengths)), key=lambda number: -lengths[number]):
+        longest = lengths[groups[-1][0]] if groups else LONG
+        is_alike = longest < LONG and lengths[number] >= ALIKE * longest
+        if is_alike and (len(groups[-1]) + 1) * longest**2 * 8 <= SCORES_PER_GROUP:
+            groups[-1].append(number)
+        else:
+            groups.append([number])
+    return groups
+
+
+def _group(starts: torch.Tensor, lengths: list[int], numbers: list[int]) -> Group:
+    longest = lengths[numbers[0]]
+    steps = torch.arange(longest, device=starts.device)
+    places = (starts[numbers][:, None] + steps).clamp_(max=int(starts[-1]) - 1)
+    if len(numbers) == 1:
+        return Group(places, None, int(starts[numbers[0]]))
+    beyond = steps >= torch.tensor([lengths[number] for number in numbers], device=starts.device)[:, None]
+    return Group(places, beyond if lengths[numbers[-1]] < longest else None, None)
+
+
+class _CausalAttention(torch.autograd.Function):
+    """softmax(scale · Q Kᵀ + causal mask) V, document by document, as plain matrix products.
+
+    On a CPU these run at the processor's full speed in either precision, two to four times as fast as torch's own kernel.
+    Products are added up in float32 and kept in the precision of the inputs, as a model's eager attention has it; the
+    softmax is computed in float32. Inputs and output are (heads, tokens, width).
+    """
+
+    @staticmethod
+    def forward(ctx, query, key, value, groups, scale):
+        output = torch.empty(
+            (query.shape[1], query.shape[0], value.shape[2]), dtype=query.dtype, device=query.device
+        ).transpose(0, 1)
+        keeps = any(ctx.needs_input_grad)
+        kept = []
+        for group in groups:
+            q, k, v = (group.take(tensor) for tensor in (query, key, value))
+            blocks = [_probabilities(q[:, start:end], k[:, :end], scale) for start, end in _blocks(q.shape[1])]
+            found = [torch.bmm(p, v[:, : p.shape[2]]) for p in blocks]
+            group.put(output, found[0] if len(found) == 1 else torch.cat(found, dim=1))
+            kept.append(blocks if keeps and q.shape[1] <= KEPT_LENGTH else None)
+        if keeps:
+            ctx.save_for_backward(query, key, value)
+            ctx.groups, ctx.scale, ctx.kept = groups, scale, kept
+        return output
+
+    @staticmethod
+    def backward(ctx, gradient):
+        query, key, value = ctx.saved_tensors
+        gradients = [torch.empty_like(tensor) for tensor in (query, key, value)]
+        for group, kept in zip(ctx.groups, ctx.kept, strict=True):
+            inputs, g = [group.take(tensor) for tensor in (query, key, value)], group.take(gradient)
+            if group.beyond is not None:
+                outside = group.beyond.repeat(query.shape[0], 1)[:, :, None]
+                g = g.masked_fill(outside, 0.0)
+            for tensor, found in zip(gradients, _gradients(*inputs, g, kept, ctx.scale), strict=True):
+                group.put(tensor, found)
+        ctx.kept = None
+        return *gradients, None, None
+
+
+def _blocks(length: int) -> list[tuple[int, int]]:
+    return [(start, min(start + LONG, length)) for start in range(0, length, LONG)]
+
+
+def _probabilities(query: torch.Tensor, key: torch.Tensor, scale: float) -> torch.Tensor:
+    """(heads, num_queries, num_keys) how much each query looks at each key; the last query is at the last key's place."""
+    mask = _causal_mask(query.shape[1], key.shape[1], query.dtype, query.device).expand(query.shape[0], -1, -1)
+    return torch.softmax(torch.baddbmm(mask, query, key.transpose(1, 2), alpha=scale), dim=-1)
+
+
+@lru_cache(maxsize=64)
+def _causal_mask(num_queries: int, num_keys: int, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+    mask = torch.full((num_queries, num_keys), float("-inf"), dtype=dtype, device=device)
+    return mask.triu_(num_keys - num_queries + 1)
+
+
+def _gradients(query, key, value, gradient, kept, scale: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Of query, key and value; where there are several blocks of queries, added up in float32."""
+    blocks, of_query, of_key, of_value = _blocks(query.shape[1]), [], None, None
+    for number, (start, end) in reversed(list(enumerate(blocks))):  # the last block reaches every key
+        # In one piece each, or every product would make a copy of its own.
+        q, k, v = query[:, start:end].contiguous(), key[:, :end].contiguous(), value[:, :end].contiguous()
+        g, p = gradient[:, start:end].contiguous(), kept[number] if kept is not None else _probabilities(q, k, scale)
+        of_scores = torch._softmax_backward_data(torch.bmm(g, v.transpose(1, 2)), p, -1, p.dtype).mul_(scale)
+        of_query.append(torch.bmm(of_scores, k))
+        added = torch.bmm(of_scores.transpose(1, 2), q), torch.bmm(p.transpose(1, 2), g)
+        if of_key is None:
+            of_key, of_value = added if len(blocks) == 1 else (tensor.float() for tensor in added)
+        else:
+            of_key[:, :end] += added[0]
+            of_value[:, :end] += added[1]
+    joined = of_query[0] if len(blocks) == 1 else torch.cat(of_query[::-1], dim=1)
+    return joined, of_key.to(joined.dtype), of_value.to(joined.dtype)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import inspect
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from typing import Literal
 
 import torch
 from torch import nn
 
-from tunesmith.model.attention import Documents, FastAttention, is_slow_in_its_precision
+from tunesmith.model import adapters
+from tunesmith.model.attention import DocumentMask, WidenedAttention, is_slow_in_its_precision
+from tunesmith.model.head import is_plain_head, target_log_probabilities
 from tunesmith.rendering.collate import IGNORE_INDEX, Batch
 
-Head = Literal["kept", "hooked", "full"]
-"""How the output head is kept to supervised positions, cheapest first: the model keeps them itself (``logits_to_keep``), a
-hook in front of the head drops the others, or the whole head runs."""
+Head = Literal["fused", "kept", "hooked", "full"]
+"""How the output head is kept to supervised positions, cheapest first: head and loss are computed in one on what the model
+hands its head, the model keeps the positions itself (``logits_to_keep``), a hook in front of the head drops the others, or
+the whole head runs."""
 
 
 class Forward(nn.Module):
@@ -22,39 +25,71 @@ class Forward(nn.Module):
 
     It goes through the model's own forward, so a family's logit scaling or soft-capping is kept, and hides how positions,
     documents that share a row and the output head are handled. Only this module is wrapped for more than one device.
+
+    ``flattens``: every batch is given to the model as one row of documents, without padding (for models that keep packed
+    documents apart).
     """
 
-    def __init__(self, model: nn.Module, *, head: Head = "full"):
+    def __init__(self, model: nn.Module, *, head: Head = "full", flattens: bool = False):
         super().__init__()
         self.model = model
         self.head = head
+        # Virtual tokens stand in front of a row: each document needs a row of its own.
+        self.flattens = flattens and adapters.num_virtual_tokens(model) == 0
+        self._num_prepended = adapters.num_prepended_logits(model)
         self._parameters_of_forward = frozenset(inspect.signature(base_model(model).forward).parameters)
 
-    def forward(self, batch: Batch) -> torch.Tensor:
-        """(num_supervised,) natural-log probabilities in float32, in row-major order of the supervised positions."""
+    def forward(self, batch: Batch, *, label_smoothing: float = 0.0) -> torch.Tensor:
+        """(num_supervised,) natural-log probabilities in float32, in row-major order of the supervised positions.
+
+        With ``label_smoothing`` ε each is the mean over what it should be: (1 - ε) of the target's, ε of all tokens'.
+        """
+        batch = self.given(batch)
         targets = batch.targets[batch.supervised]
-        return -nn.functional.cross_entropy(self.supervised_logits(batch).float(), targets, reduction="none")
+        if self.head == "fused":
+            head = output_head(self.model)
+            hidden = self._hidden(batch, head) if is_plain_head(head) else None
+            if hidden is not None:
+                return target_log_probabilities(
+                    hidden, head.weight, head.bias, targets, label_smoothing=label_smoothing
+                )
+        logits = self._logits(batch).float()
+        return -nn.functional.cross_entropy(logits, targets, reduction="none", label_smoothing=label_smoothing)
 
     def supervised_logits(self, batch: Batch) -> torch.Tensor:
         """(num_supervised, vocabulary) logits at the supervised positions."""
-        inputs = self._inputs(batch)
-        with self._attention(batch, inputs):
-            return self._supervised_logits(batch, inputs)
+        return self._logits(self.given(batch))
 
-    def _supervised_logits(self, batch: Batch, inputs: dict[str, torch.Tensor | bool]) -> torch.Tensor:
+    def given(self, batch: Batch) -> Batch:
+        """The batch as the model is given it."""
+        return batch.flat() if self.flattens and batch.decoder_input_ids is None else batch
+
+    def _logits(self, batch: Batch) -> torch.Tensor:
         if self.head == "kept":
-            return self.model(**inputs, logits_to_keep=batch.supervised).logits.flatten(0, -2)
-        if self.head == "hooked":
-            with _head_sees_only(output_head(self.model), batch.supervised):
-                return self.model(**inputs).logits.flatten(0, -2)
-        return self.model(**inputs).logits[batch.supervised]
+            return self._run(batch, logits_to_keep=self._positions(batch)).flatten(0, -2)
+        if self.head in ("fused", "hooked"):
+            with _head_sees_only(output_head(self.model), self._positions(batch)):
+                return self._run(batch).flatten(0, -2)
+        return self._run(batch)[self._positions(batch)]
 
-    def _attention(self, batch: Batch, inputs: dict[str, torch.Tensor | bool]) -> AbstractContextManager:
-        widens = is_slow_in_its_precision(self.model)
-        if batch.document_ids is None:
-            return FastAttention(widens=True) if widens else nullcontext()
-        documents = Documents.of(batch.document_ids)
-        return FastAttention(widens=widens, block_mask=inputs["attention_mask"], documents=documents)
+    def _hidden(self, batch: Batch, head: nn.Module) -> torch.Tensor | None:
+        """(num_supervised, width) what the head is given; None where its answer is not the model's last word."""
+        with _head_hands_on(head, self._positions(batch)) as handed:
+            logits = self._run(batch)
+        if len(handed) == 1 and logits is handed[0]:
+            return logits[0]
+        self.head = "hooked"
+        return None
+
+    def _positions(self, batch: Batch) -> torch.Tensor:
+        """(batch, length of the logits) True where there is something to predict; nothing is behind a virtual token."""
+        return nn.functional.pad(batch.supervised, (self._num_prepended, 0))
+
+    def _run(self, batch: Batch, **options) -> torch.Tensor:
+        """The model's logits."""
+        inputs = self._inputs(batch)
+        with WidenedAttention() if is_slow_in_its_precision(self.model) else nullcontext():
+            return self.model(**inputs, **options).logits
 
     @property
     def can_keep(self) -> bool:
@@ -69,7 +104,7 @@ class Forward(nn.Module):
             inputs["decoder_input_ids"] = batch.decoder_input_ids
             inputs["decoder_attention_mask"] = batch.decoder_attention_mask
         if batch.document_ids is not None:
-            inputs["attention_mask"] = batch.block_mask(next(self.model.parameters()).dtype)
+            inputs["attention_mask"] = DocumentMask.of(batch, next(self.model.parameters()).dtype)
             inputs["position_ids"] = batch.position_ids
         return {name: value for name, value in inputs.items() if self._takes(name)}
 
@@ -95,6 +130,22 @@ def _head_sees_only(head: nn.Module, supervised: torch.Tensor):
         yield
     finally:
         handle.remove()
+
+
+@contextmanager
+def _head_hands_on(head: nn.Module, supervised: torch.Tensor):
+    """Let the output head answer with the hidden states (1, num_supervised, width) it was given; gives a list of them."""
+    handed: list[torch.Tensor] = []
+
+    def hand_on(hidden: torch.Tensor) -> torch.Tensor:
+        handed.append(hidden[supervised][None])
+        return handed[-1]
+
+    head.forward = hand_on
+    try:
+        yield handed
+    finally:
+        del head.forward
 
 
 def own_loss(model: nn.Module, batch: Batch) -> torch.Tensor:

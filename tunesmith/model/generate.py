@@ -20,6 +20,7 @@ from transformers.utils import ModelOutput
 
 from tunesmith.errors import ModelError
 from tunesmith.lm import Completion, Conversation, Sampling, cut_at_stop
+from tunesmith.model.adapters import num_virtual_tokens
 from tunesmith.model.forward import Forward
 from tunesmith.model.load import LoadedModel
 from tunesmith.model.probe import Capabilities
@@ -75,9 +76,7 @@ class LocalModel:
             raise ModelError(
                 f"The conversation has {len(prompt)} tokens and the model takes {self.loaded.context_length}: start a new one."
             )
-        streamer = TextIteratorStreamer(
-            self.loaded.tokenizer, skip_prompt=self.loaded.kind == "causal", skip_special_tokens=True
-        )
+        streamer = _Streamer(self.loaded.tokenizer, skip_prompt=self.loaded.kind == "causal", skip_special_tokens=True)
         failures: list[BaseException] = []
         thread = Thread(target=self._into, args=(streamer, prompt, sampling, failures), daemon=True)
         thread.start()
@@ -192,11 +191,15 @@ class LocalModel:
     def _inputs_to_go_on(self, inputs: Mapping, outputs: ModelOutput, going: torch.Tensor) -> dict:
         """What ``generate`` needs to continue some of the rows it has returned."""
         sequences, mask = outputs.sequences[going], inputs["attention_mask"][going]
-        cache = _of_rows(outputs.get("past_key_values"), going)
+        # Virtual tokens make a cache longer than the text it is of, so it is made again.
+        may_keep = num_virtual_tokens(self.loaded.model) == 0
+        cache = _of_rows(outputs.get("past_key_values"), going) if may_keep else None
         if self.loaded.kind == "causal":
             new = mask.new_ones(len(mask), sequences.shape[1] - mask.shape[1])
             return {"input_ids": sequences, "attention_mask": torch.cat([mask, new], dim=1), "past_key_values": cache}
-        decoder = {"decoder_input_ids": sequences, "decoder_attention_mask": torch.ones_like(sequences)}
+        decoder = {"decoder_input_ids": sequences}
+        if may_keep:  # a mask of this length would hide the newest tokens behind a prefix
+            decoder["decoder_attention_mask"] = torch.ones_like(sequences)
         return {"input_ids": inputs["input_ids"][going], "attention_mask": mask, "past_key_values": cache} | decoder
 
     def _generation_config(self, sampling: Sampling, max_new_tokens: int) -> GenerationConfig:
@@ -236,6 +239,14 @@ class LocalModel:
             streamer.end()
 
 
+class _Streamer(TextIteratorStreamer):
+    """Hands on the pieces of an answer as they come."""
+
+    def __deepcopy__(self, memo: dict) -> _Streamer:
+        """Itself: peft copies what ``generate`` is given, and hands pieces to the copy."""
+        return self
+
+
 class _RowsDone(StoppingCriteria):
     """Ends a row with a stop token, or once its newest text holds a stop string (the text before it is cut out
     afterwards), and ends all rows once half of them are done.
@@ -247,6 +258,10 @@ class _RowsDone(StoppingCriteria):
         self.tokenizer, self.stop, self.start = loaded.tokenizer, stop, start
         self.stop_ids = torch.tensor(stop_ids, device=loaded.model.device)
         self.rows = torch.zeros((), dtype=torch.bool, device=loaded.model.device)
+
+    def __deepcopy__(self, memo: dict) -> _RowsDone:
+        """Itself: peft copies what ``generate`` is given, and asks the copy."""
+        return self
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **kwargs) -> torch.Tensor:
         done = torch.isin(input_ids[:, -1], self.stop_ids)

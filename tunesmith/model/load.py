@@ -29,7 +29,9 @@ from transformers import (
 from tunesmith.builtin import MODELS, PREFIX, builtin_model, is_builtin_name, of_another_installation
 from tunesmith.errors import ModelError, did_you_mean
 from tunesmith.model import adapters
-from tunesmith.recipe import ModelSection
+from tunesmith.model.adapters.tokens import grow
+from tunesmith.model.quantize import prepare, quantization_config
+from tunesmith.recipe import ModelSection, Quantization
 
 Kind = Literal["causal", "seq2seq"]
 
@@ -39,7 +41,8 @@ class LoadedModel:
     """A model and its tokenizer, ready to be trained or asked.
 
     ``kind`` is ``causal`` (decoder-only) or ``seq2seq`` (encoder-decoder). ``is_stacked`` says that the model is a base with
-    an adapter already merged into it, so that nothing on disk is the base of a new adapter.
+    an adapter already merged into it, so that nothing on disk is the base of a new adapter. ``new_token_ids`` are tokens the
+    recipe adds to the vocabulary; ``num_reserved_tokens`` are kept free for virtual ones that are to be attached.
     """
 
     model: nn.Module
@@ -47,6 +50,8 @@ class LoadedModel:
     kind: Kind
     name_or_path: str
     is_stacked: bool = False
+    new_token_ids: tuple[int, ...] = ()
+    num_reserved_tokens: int = 0
 
     @property
     def config(self) -> PreTrainedConfig:
@@ -64,39 +69,75 @@ class LoadedModel:
 
     @property
     def context_length(self) -> int | None:
-        return context_length(self.config)
+        """Most tokens of a text; what virtual tokens take is not there for others."""
+        length = context_length(self.config)
+        taken = self.num_reserved_tokens + adapters.num_virtual_tokens(self.model)
+        return None if length is None else length - taken
 
 
-def load_model(section: ModelSection, *, dtype: torch.dtype = torch.float32, merge: bool = False) -> LoadedModel:
+def load_model(
+    section: ModelSection,
+    *,
+    dtype: torch.dtype = torch.float32,
+    merge: bool = False,
+    quantization: Quantization | None = None,
+) -> LoadedModel:
     """The model and tokenizer that a recipe names.
 
-    A finished run stands for its ``model/``; an adapter is put on its base, and merged into it if ``merge`` (to be tuned
-    further). Raises `ModelError` when anything is missing or does not fit: nothing is ever left at random weights.
+    A finished run stands for its ``model/``; an adapter is put on its base, held as it was in training, and merged into it
+    if ``merge`` (to be tuned further). ``quantization`` is how a model that is no adapter is held. Raises `ModelError` when
+    anything is missing or does not fit: nothing is ever left at random weights.
     """
     folder = locate(section.name_or_path)
-    if (Path(folder) / adapters.CONFIG_FILE).is_file():
-        base = adapters.base_of(Path(folder))
-        loaded = load_model(
-            section.model_copy(update={"name_or_path": base, "revision": None}), dtype=dtype, merge=merge
-        )
-        model = adapters.load(loaded.model, Path(folder))
+    is_adapter = adapters.is_adapter(folder)
+    if is_adapter:
+        model, tokenizer = _adapted(Path(folder), section, dtype, merge, quantization)
+    else:
+        kind = kind_of(_config(folder, section))
         tokenizer = _tokenizer(folder, section)
-        return LoadedModel(
-            adapters.merge(model) if merge else model, tokenizer, loaded.kind, section.name_or_path, merge
+        model = _weights(folder, section, kind, dtype, quantization)
+        check_vocabulary(model, tokenizer, section.name_or_path)
+        _drop_generation_habits(model, _pad_token_id(tokenizer))
+    new_token_ids = _add_tokens(tokenizer, section.add_tokens)
+    if new_token_ids:
+        grow(model, len(tokenizer))
+    name, is_stacked = section.name_or_path, is_adapter and merge
+    return LoadedModel(model, tokenizer, kind_of(model.config), name, is_stacked, new_token_ids)
+
+
+def _adapted(
+    folder: Path, section: ModelSection, dtype: torch.dtype, merge: bool, quantization: Quantization | None
+) -> tuple[nn.Module, PreTrainedTokenizerBase]:
+    """An adapter on its base, which is given rows for the tokens that were added with the adapter."""
+    if quantization is not None:
+        raise ModelError(
+            f"model.name_or_path: {section.name_or_path} is an adapter, and to quantize it would round away what it learned. "
+            f"Run `tunesmith merge {section.name_or_path} --output DIR`, and name DIR."
         )
-    config = _config(folder, section)
-    tokenizer = _tokenizer(folder, section)
-    model = _weights(folder, section, kind_of(config), dtype)
-    _check_vocabulary(model, tokenizer, section.name_or_path)
-    _drop_generation_habits(model, _pad_token_id(tokenizer))
-    return LoadedModel(model, tokenizer, kind_of(config), section.name_or_path)
+    base = adapters.base_of(folder)
+    adapters.check_base(folder, base, locate(base.name_or_path))
+    of_base = section.model_copy(update={"name_or_path": base.name_or_path, "revision": None, "add_tokens": ()})
+    loaded = load_model(of_base, dtype=dtype, merge=merge, quantization=base.quantization)
+    tokenizer = _tokenizer(str(folder), section)
+    grow(loaded.model, len(tokenizer))
+    model = adapters.load(loaded.model, folder)
+    return adapters.merge(model) if merge else model, tokenizer
 
 
 def load_tokenizer(section: ModelSection) -> tuple[PreTrainedTokenizerBase, PreTrainedConfig]:
     """The tokenizer and the config, without the weights: enough to render and count."""
     folder = locate(section.name_or_path)
-    base = adapters.base_of(Path(folder)) if (Path(folder) / adapters.CONFIG_FILE).is_file() else folder
-    return _tokenizer(folder, section), _config(locate(base), section)
+    base = adapters.base_of(Path(folder)).name_or_path if adapters.is_adapter(folder) else folder
+    tokenizer = _tokenizer(folder, section)
+    _add_tokens(tokenizer, section.add_tokens)
+    return tokenizer, _config(locate(base), section)
+
+
+def _add_tokens(tokenizer: PreTrainedTokenizerBase, tokens: Sequence[str]) -> tuple[int, ...]:
+    """Put tokens into the vocabulary; the ids of those that were not there."""
+    before = len(tokenizer)
+    tokenizer.add_tokens(list(tokens))
+    return tuple(range(before, len(tokenizer)))
 
 
 def kind_of(config: PreTrainedConfig) -> Kind:
@@ -172,23 +213,29 @@ def _tokenizer(folder: str, section: ModelSection) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-def _weights(folder: str, section: ModelSection, kind: Kind, dtype: torch.dtype) -> nn.Module:
+def _weights(
+    folder: str, section: ModelSection, kind: Kind, dtype: torch.dtype, quantization: Quantization | None
+) -> nn.Module:
     auto = AutoModelForSeq2SeqLM if kind == "seq2seq" else AutoModelForCausalLM
+    options = _options(section) | {"dtype": dtype, "use_safetensors": True, "output_loading_info": True}
+    if quantization is not None:
+        options["quantization_config"] = quantization_config(quantization)
+        options["device_map"] = {"": "cuda" if torch.cuda.is_available() else "cpu"}
     with _told(folder, "model"):
-        model, report = auto.from_pretrained(
-            folder, dtype=dtype, use_safetensors=True, output_loading_info=True, **_options(section)
-        )
+        model, report = auto.from_pretrained(folder, **options)
     missing = sorted(report["missing_keys"]) + sorted(str(key) for key in report["mismatched_keys"])
     if missing:
         raise ModelError(
             f"{folder}: {len(missing)} weights are missing or of another shape, first {missing[0]}. They would start at "
             "random: use a complete folder saved for this architecture."
         )
+    prepare(model, quantization)
     model.eval()
     return model
 
 
-def _check_vocabulary(model: nn.Module, tokenizer: PreTrainedTokenizerBase, name: str) -> None:
+def check_vocabulary(model: nn.Module, tokenizer: PreTrainedTokenizerBase, name: str) -> None:
+    """Raises `ModelError` where the tokenizer knows tokens that the model has no embeddings for."""
     rows = model.get_input_embeddings().weight.shape[0]
     if len(tokenizer) > rows:
         raise ModelError(
@@ -281,6 +328,7 @@ def quiet_libraries() -> None:
     for library in ("peft", "huggingface_hub"):
         logging.getLogger(library).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers\.")
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"peft\.")
 
 
 def save_model(
@@ -296,9 +344,10 @@ def save_model(
         warnings.simplefilter("ignore")
         if stop_token_ids is not None:
             model.config.eos_token_id = model.generation_config.eos_token_id = list(stop_token_ids)
-        model.save_pretrained(folder)
+        if adapters.names(model):
+            adapters.save(model, folder)
+        else:
+            model.save_pretrained(folder)
         if stop_token_ids is not None:
             model.generation_config.save_pretrained(folder)
-    if (folder / adapters.CONFIG_FILE).is_file():
-        adapters.sort_config(folder)
     tokenizer.save_pretrained(folder)

@@ -7,7 +7,10 @@ from dataclasses import dataclass, replace
 import torch
 
 from tunesmith.errors import ModelError
+from tunesmith.model import adapters
+from tunesmith.model.attention import DocumentMask
 from tunesmith.model.forward import Forward, Head, base_model, output_head, own_loss
+from tunesmith.model.head import is_plain_head
 from tunesmith.model.load import LoadedModel
 from tunesmith.rendering.collate import Batch, collate
 from tunesmith.rendering.tokenize import Encoded
@@ -23,12 +26,14 @@ PROBE_LENGTHS = (9, 6, 12)
 class Capabilities:
     """What was found: how the head runs, whether documents may share a row, whether prompts may share a batch.
 
+    ``flattens`` says that a batch may be one row without padding: packed documents cost no more than by themselves.
     ``notes`` is one line for every way in which the model falls short.
     """
 
     head: Head
     can_pack: bool
     can_batch_prompts: bool
+    flattens: bool = False
     notes: tuple[str, ...] = ()
 
 
@@ -56,13 +61,14 @@ def _probe(loaded: LoadedModel) -> Capabilities:
         if head != "full"
         else ["The output head runs on every position: keeping it to supervised ones changes the loss."]
     )
-    can_pack = loaded.kind == "causal" and _isolates_documents(loaded, rows, head)
-    if loaded.kind == "causal" and not can_pack:
+    is_lengthened = adapters.num_virtual_tokens(loaded.model) > 0
+    can_pack = loaded.kind == "causal" and not is_lengthened and _isolates_documents(loaded, rows, head)
+    if loaded.kind == "causal" and not is_lengthened and not can_pack:
         notes.append("Documents that share a row would see each other, so rows are not packed.")
     can_batch = loaded.kind == "seq2seq" or _ignores_left_padding(loaded, rows)
     if not can_batch:
         notes.append("Padding a prompt changes the answer, so only prompts of equal length are answered together.")
-    return Capabilities(head, can_pack, can_batch, tuple(notes))
+    return Capabilities(head, can_pack, can_batch, can_pack and _attends_by_document(loaded, rows), tuple(notes))
 
 
 def _rows(loaded: LoadedModel) -> list[Encoded]:
@@ -76,6 +82,13 @@ def _rows(loaded: LoadedModel) -> list[Encoded]:
         answer = ids[length // 2 :] if loaded.kind == "seq2seq" else None
         rows.append(Encoded("probe", ids, supervised, text="", supervised_text="", target_ids=answer))
     return rows
+
+
+@torch.no_grad()
+def probe_logits(loaded: LoadedModel, *, model: torch.nn.Module | None = None) -> torch.Tensor:
+    """(num_supervised, vocabulary) logits of the model (or of another on the same tokens) on the three rows."""
+    batch = _batch(loaded, [(row,) for row in _rows(loaded)])
+    return Forward(model or loaded.model).supervised_logits(batch).float()
 
 
 def _check_causality(loaded: LoadedModel, rows: list[Encoded]) -> None:
@@ -100,13 +113,17 @@ def _logits(loaded: LoadedModel, example: Encoded) -> torch.Tensor:
 def _cheapest_head(loaded: LoadedModel, rows: list[Encoded]) -> Head:
     batch = _batch(loaded, [(row,) for row in rows[:2]])
     reference = own_loss(loaded.model, batch)
-    tried: list[Head] = ["hooked", "full"] if output_head(loaded.model) is not None else ["full"]
+    head = output_head(loaded.model)
+    tried: list[Head] = ["hooked", "full"] if head is not None else ["full"]
     if Forward(loaded.model).can_keep:
         tried.insert(0, "kept")
+    if is_plain_head(head):
+        tried.insert(0, "fused")
     differences = []
     for head in tried:
-        difference = _difference(Forward(loaded.model, head=head), batch, reference)
-        if difference <= TOLERANCE:
+        forward = Forward(loaded.model, head=head)
+        difference = _difference(forward, batch, reference)
+        if difference <= TOLERANCE and forward.head == head:
             return head
         differences.append(difference)
     raise ModelError(
@@ -141,6 +158,15 @@ def _isolates_documents(loaded: LoadedModel, rows: list[Encoded], head: Head) ->
     single = torch.cat([forward(_batch(loaded, [(row,)])) for row in rows])
     packed = _try(forward, _batch(loaded, [tuple(rows)]))
     return packed is not None and bool((packed - single).abs().max() <= TOKEN_TOLERANCE)
+
+
+def _attends_by_document(loaded: LoadedModel, rows: list[Encoded]) -> bool:
+    """Whether the model hands its mask on to torch's attention as it is, so that nothing of it is ever made."""
+    batch = _batch(loaded, [tuple(rows)])
+    mask = DocumentMask.of(batch, next(loaded.model.parameters()).dtype)
+    inputs = {"input_ids": batch.input_ids, "position_ids": batch.position_ids, "use_cache": False}
+    loaded.model(attention_mask=mask, **inputs)
+    return not mask.was_looked_at
 
 
 def has_windowed_layers(config) -> bool:

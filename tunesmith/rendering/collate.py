@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -28,7 +28,8 @@ class Batch:
         decoder_attention_mask: (batch, target length) likewise.
         document_ids: (batch, length) 1, 2 … over the documents packed into a row and 0 over padding; None where each
             row is one document.
-        record_ids: whose rows these are, for messages.
+        record_ids: whose documents these are, in the order of the rows.
+        tasks: what task each of them belongs to.
     """
 
     input_ids: torch.Tensor
@@ -38,6 +39,7 @@ class Batch:
     decoder_attention_mask: torch.Tensor | None = None
     document_ids: torch.Tensor | None = None
     record_ids: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ()
 
     @property
     def supervised(self) -> torch.Tensor:
@@ -47,6 +49,15 @@ class Batch:
     @property
     def num_supervised(self) -> int:
         return int(self.supervised.sum())
+
+    @property
+    def documents_of_supervised(self) -> torch.Tensor:
+        """(num_supervised,) whose token each supervised position is: its number in ``record_ids``."""
+        numbers = torch.arange(len(self.targets), device=self.targets.device)[:, None].expand_as(self.targets)
+        if self.document_ids is not None:
+            counts = self.document_ids.amax(1)
+            numbers = (counts.cumsum(0) - counts)[:, None] + self.document_ids - 1
+        return numbers[self.supervised]
 
     @property
     def num_tokens(self) -> int:
@@ -73,6 +84,17 @@ class Batch:
             ~visible, torch.finfo(dtype).min
         )
 
+    def flat(self) -> Batch:
+        """The same documents one after another in a single row, in the same order, without padding."""
+        assert self.decoder_input_ids is None
+        real = self.attention_mask.bool()
+        numbers = torch.arange(1, len(real) + 1, device=real.device)[:, None].expand_as(self.input_ids)
+        if self.document_ids is not None:
+            counts = self.document_ids.amax(1)
+            numbers = (counts.cumsum(0) - counts)[:, None] + self.document_ids
+        moved = {name: getattr(self, name)[real][None] for name in ("input_ids", "attention_mask", "targets")}
+        return replace(self, **moved, document_ids=numbers[real][None])
+
     def to(self, device: torch.device | str) -> Batch:
         """The same batch on another device."""
         if self.input_ids.device == torch.device(device):
@@ -91,14 +113,15 @@ def collate(rows: Sequence[Packed], *, pad_token_id: int, decoder_start_token_id
     right is the decoder's input (Raffel et al. 2020); their rows hold one example each. The targets of decoder-only
     models are the document's own next tokens where those are supervised, so nothing crosses from one to the next.
     """
-    names = tuple(example.record_id for row in rows for example in row)
+    examples = [example for row in rows for example in row]
+    names = {"record_ids": tuple(e.record_id for e in examples), "tasks": tuple(e.task for e in examples)}
     input_ids = _pad([[token for example in row for token in example.input_ids] for row in rows], pad_token_id)
     attention_mask = _pad([[1] * sum(len(example.input_ids) for example in row) for row in rows], 0)
     if decoder_start_token_id is not None:
         return _seq2seq(rows, names, input_ids, attention_mask, pad_token_id, decoder_start_token_id)
     targets = _pad([[token for example in row for token in _next_tokens(example)] for row in rows], IGNORE_INDEX)
     documents = _pad([_document_ids(row) for row in rows], 0) if any(len(row) > 1 for row in rows) else None
-    return Batch(input_ids, attention_mask, targets, document_ids=documents, record_ids=names)
+    return Batch(input_ids, attention_mask, targets, document_ids=documents, **names)
 
 
 def _seq2seq(rows, names, input_ids, attention_mask, pad_token_id: int, decoder_start_token_id: int) -> Batch:
@@ -111,7 +134,7 @@ def _seq2seq(rows, names, input_ids, attention_mask, pad_token_id: int, decoder_
         targets=_pad(answers, IGNORE_INDEX),
         decoder_input_ids=_pad(shifted, pad_token_id),
         decoder_attention_mask=_pad([[1] * len(answer) for answer in answers], 0),
-        record_ids=names,
+        **names,
     )
 
 

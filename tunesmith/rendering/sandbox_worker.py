@@ -97,8 +97,11 @@ def render_job(
     (nobody should use it: no further cuts).
     """
     texts: list[str | dict[str, str]] = []
-    for cut in job["cuts"]:
-        texts.append(_render_cut(source, variables, job, cut, most))
+    known: dict[tuple[int, bool], str | dict[str, str]] = {}  # the last turn is, as a rule, the whole conversation
+    for cut in map(tuple, job["cuts"]):
+        if cut not in known:
+            known[cut] = _render_cut(source, variables, job, cut, most)
+        texts.append(known[cut])
         if isinstance(texts[-1], dict) and texts[-1]["kind"] in FATAL:
             break
     return texts

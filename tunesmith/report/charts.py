@@ -250,6 +250,16 @@ def draw_lines(
     )
 
 
+def draw_spark(across: Axis, up: Axis, series: Sequence[Series], label: str, *, height: int = 52) -> Markup:
+    """A line chart for a row of a table, on axes that the rows share; hovering tells each point."""
+    place = _Place(across, up, height, margin=3)
+    body = Markup("").join(_draw_series(place, item) for item in series if item.numbers)
+    grid = Markup('<line class="grid" x1="0" x2="100%" y1="{0}" y2="{0}"/>').format(place.y(up.low))
+    return Markup('<svg class="curve" width="100%" height="{}" role="img" aria-label="{}">{}{}</svg>').format(
+        height, visible(label), grid, body
+    )
+
+
 @dataclass(frozen=True)
 class _Place:
     """Turns (step, value) into a percentage across and pixels down, leaving a margin above and below."""

@@ -12,6 +12,7 @@ from tunesmith.report.charts import Axis, Interval, Point, Role, fit_axis
 from tunesmith.report.data import DataFacts
 from tunesmith.report.examples import Examples, FamilyAnswers, read_examples
 from tunesmith.report.folder import Figure, RunFolder
+from tunesmith.report.losses import TaskLosses
 from tunesmith.report.results import Result, Results, format_system, read_results
 from tunesmith.report.splits import Family, Row, Split, columns_of, cross_splits, name_known, read_splits
 from tunesmith.report.text import format_count, format_number, is_number, join_places
@@ -84,6 +85,10 @@ LEDGER_ROWS = (
     ("Control tokens found in texts and defused", "num_escaped", "count"),
     ("Examples with fewer worked examples than asked for", "num_few_shots", "count"),
 )
+TRAINING_SETTINGS = (
+    "packing", "gradient_checkpointing", "freeze", "label_smoothing_factor", "neftune_noise_alpha", "ema_decay",
+    "weight_decay",
+)  # fmt: skip
 SHOWN_IF_ANY = ("num_escaped", "num_few_shots")
 
 
@@ -299,6 +304,16 @@ class Facts:
         )
         origin = "metrics.jsonl (mean loss over a quarter of the steps)"
         return [(part[-1][0], Figure(fmean(loss.value for _, loss in part), origin)) for part in quarters]
+
+    @cached_property
+    def task_losses(self) -> TaskLosses:
+        return TaskLosses(self.run)
+
+    @property
+    def training_settings(self) -> list[tuple[str, Figure]]:
+        """(name, value) of what is not always used, where it was."""
+        known = [(name.replace("_", " "), self.run.recipe.at("train", name)) for name in TRAINING_SETTINGS]
+        return [(name, value) for name, value in known if value.value not in (None, False, 0, [], {})]
 
     @property
     def best_mark(self) -> tuple[float, str] | None:

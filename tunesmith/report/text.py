@@ -148,6 +148,8 @@ def format_setting(value: object) -> str:
     """A value as a recipe gives it: ``0.05``, ``0.0002``, ``all-linear``, ``yes``."""
     if value is None or isinstance(value, bool):
         return format_flag(value)
+    if isinstance(value, list | tuple):
+        return ", ".join(format_setting(item) for item in value) or NOT_AVAILABLE
     return f"{value:,.6g}" if is_number(value) else str(value)
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from torch import nn
 from tunesmith.errors import CheckpointError, Interrupted, TrainingError
 from tunesmith.progress import Progress
 from tunesmith.recipe import TrainSection
-from tunesmith.rendering.collate import Batch
+from tunesmith.training.allocator import keep_freed_memory
 from tunesmith.training.checkpoint import (
     Checkpoint,
     generator_tensors,
@@ -24,27 +23,19 @@ from tunesmith.training.checkpoint import (
     newest_checkpoint,
     restore_generators,
     save_checkpoint,
+    seed_generators,
 )
+from tunesmith.training.noise import noisy_embeddings
 from tunesmith.training.objectives import Objective
-from tunesmith.training.optim import Optimizers, build_optimizer, load_optimizer_tensors, optimizer_tensors
-from tunesmith.training.order import CPU_TOKENS_PER_PASS, Order, by_length
+from tunesmith.training.optim import Optimizers, load_optimizer_tensors, optimizer_of, optimizer_tensors
+from tunesmith.training.order import Order, by_length, order_of
+from tunesmith.training.passes import Fitting, Pass, Rows, accumulate
 from tunesmith.training.precision import Weights
 from tunesmith.training.schedule import learning_rate_factor
-from tunesmith.training.validation import validate
+from tunesmith.training.validation import Validation, validate
 
 MAX_BAD_STEPS = 3
 """Steps in a row whose gradient may be infinite or undefined before the run stops."""
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Rows to learn from or to measure on: how long each is, and how to make a batch of some of them."""
-
-    lengths: Sequence[int]
-    collate: Callable[[Sequence[int]], Batch]
-
-    def __len__(self) -> int:
-        return len(self.lengths)
 
 
 @dataclass(frozen=True)
@@ -53,7 +44,8 @@ class Place:
 
     checkpoints: Path
     append_metrics: Callable[[dict[str, Any]], None]
-    truncate_metrics: Callable[[int], None]
+    truncate_metrics: Callable[[int, int], None]
+    sync_metrics: Callable[[], None] = lambda: None
 
 
 @dataclass
@@ -66,12 +58,15 @@ class TrainState:
     best_step: int | None = None
     best_validation_loss: float | None = None
     num_validations_without_gain: int = 0
+    validated_step: int = 0
     last_loss: float | None = None
     seconds: float = 0.0
     num_tokens: int = 0
+    max_batch_tokens: int | None = None
     window: dict[str, float] = field(
-        default_factory=lambda: dict.fromkeys(("loss", "supervised", "tokens", "seconds"), 0.0)
+        default_factory=lambda: dict.fromkeys(("loss", "counted", "supervised", "tokens", "seconds"), 0.0)
     )
+    task_window: dict[str, list[float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -126,33 +121,43 @@ def train(
         CheckpointError: a checkpoint belongs to another recipe, or none is whole.
         Interrupted: the run was asked to stop, and can be resumed.
     """
-    torch.manual_seed(section.seed)
+    seed_generators(section.seed)
     device = next(forward.parameters()).device
-    order = Order(
-        train_rows.lengths,
-        section.per_device_train_batch_size,
-        section.gradient_accumulation_steps,
-        section.seed,
-        tokens_per_pass=CPU_TOKENS_PER_PASS if device.type == "cpu" else None,
-    )
+    order = order_of(train_rows.lengths, section, device=device, is_flat=getattr(forward, "flattens", False))
     num_steps = num_steps_of(section, order.steps_per_epoch)
     save_every = section.save_steps or order.steps_per_epoch
     validate_every = section.eval_steps or order.steps_per_epoch
     weights = Weights(forward.model, section.precision)
-    optimizer = build_optimizer(
-        weights,
-        name=section.optimizer,
-        learning_rate=section.learning_rate,
-        weight_decay=section.weight_decay,
-    )
+    keep_freed_memory()
+    optimizer = optimizer_of(weights, section)
     base_rates = [group["lr"] for group in optimizer.param_groups]
-    state = _resume(place, weights, optimizer, fingerprint, progress) if resume else TrainState()
-    validation_batches = _validation_batches(validation_rows, section.per_device_train_batch_size)
+    position = {"num_steps": num_steps, "steps_per_epoch": order.steps_per_epoch, "seed": section.seed}
+    state = _resume(place, weights, optimizer, fingerprint, position, progress) if resume else TrainState()
+    fitting = Fitting(weights, progress, state.max_batch_tokens)
+    validation_batches = list(
+        by_length(range(len(validation_rows)), validation_rows.lengths, section.per_device_train_batch_size)
+    )
     keeps_best = section.early_stopping_patience is not None
     forward.train()
 
-    with progress.bar("Training", num_steps, "step") as bar:
+    def is_validation_due() -> bool:
+        at_step = state.step % validate_every == 0 or state.step == num_steps
+        return bool(validation_batches) and at_step and state.validated_step < state.step
+
+    def learn(micro_batches: list[list[int]]) -> Pass:
+        batches = [train_rows.collate(rows).to(device) for rows in micro_batches]
+        return accumulate(forward, objective, batches, weights, train_rows.tasks)
+
+    def measure(micro_batches: list[list[int]]) -> Validation | None:
+        batches = [lambda rows=rows: validation_rows.collate(rows).to(device) for rows in micro_batches]
+        with weights.standing_at(optimizer.averaged if optimizer.has_average else None):
+            return validate(forward, objective, batches, should_stop, validation_rows.tasks)
+
+    with noisy_embeddings(forward, section.neftune_noise_alpha), progress.bar("Training", num_steps, "step") as bar:
         bar.advance(state.step)
+        if is_validation_due():  # the one the run was stopped before or in
+            _note_validation(fitting.take(measure, validation_batches, validation_rows.lengths), state, place)
+            _stop_if_asked(should_stop(), state, num_steps)
         while state.step < num_steps and not _out_of_patience(state, section):
             started = time.perf_counter()
             factor = learning_rate_factor(
@@ -161,59 +166,47 @@ def train(
             for group, rate in zip(optimizer.param_groups, base_rates, strict=True):
                 group["lr"] = rate * factor
 
-            batches = [train_rows.collate(rows).to(device) for rows in order.micro_batches(state.step)]
-            step_loss = accumulate(forward, objective, batches, weights)
+            found = fitting.take(learn, order.micro_batches(state.step), train_rows.lengths)
             grad_norm = _clip(weights, section.max_grad_norm)
-            if math.isfinite(grad_norm) and math.isfinite(step_loss):
+            is_finite = math.isfinite(grad_norm) and math.isfinite(found.loss)
+            if is_finite:
                 optimizer.step()
                 weights.publish()
                 state.num_bad_in_a_row = 0
             else:
-                _count_bad_step(state, batches, progress)
+                _count_bad_step(state, found, progress)
             optimizer.zero_grad()
 
-            state.step += 1
-            _add_to_window(state, step_loss, batches, time.perf_counter() - started)
+            state.step, state.max_batch_tokens = state.step + 1, fitting.max_tokens
+            _add_to_window(state, found, time.perf_counter() - started, counts=is_finite)
             bar.advance(1)
             if state.step % section.logging_steps == 0 or state.step == num_steps:
                 line = _close_window(state, order, optimizer, grad_norm)
                 place.append_metrics(line)
                 bar.update(loss=line["loss"], tokens_per_second=line["tokens_per_second"])
             on_step(state.step, forward)
-            gained = False
-            if validation_batches and (state.step % validate_every == 0 or state.step == num_steps):
-                gained = _measure(forward, objective, validation_batches, state, place)
-            signal_number = should_stop()
+            signal_number, gained = should_stop(), False
+            if signal_number is None and is_validation_due():
+                result = fitting.take(measure, validation_batches, validation_rows.lengths)
+                gained = _note_validation(result, state, place)
+                signal_number = should_stop()
             last = state.step == num_steps or _out_of_patience(state, section) or signal_number is not None
             if state.step % save_every == 0 or last or (gained and keeps_best):
-                _save(place, weights, optimizer, state, fingerprint, keep_best=keeps_best)
-            if signal_number is not None and state.step < num_steps:
-                raise Interrupted(
-                    f"Stopped after step {state.step} of {num_steps}; continue with --resume.", signal_number
-                )
+                _save(place, weights, optimizer, state, fingerprint, position, keep_best=keeps_best)
+            if state.step < num_steps:
+                _stop_if_asked(signal_number, state, num_steps)
 
     if keeps_best and state.best_step not in (None, state.step):
-        weights.load(load_checkpoint(place.checkpoints, state.best_step).weights)
+        _restore(load_checkpoint(place.checkpoints, state.best_step), weights, optimizer)
+    if optimizer.has_average:
+        weights.move_to(optimizer.averaged)
     forward.eval()
     return _result(state, order, section)
 
 
-def accumulate(forward: nn.Module, objective: Objective, batches: Sequence[Batch], weights: Weights) -> float:
-    """Add up the gradient of one step over its micro-batches, and return its loss.
-
-    Each term is divided by its count over the whole step, so how the rows were cut makes no difference.
-    """
-    counts: Counter[str] = Counter()
-    for batch in batches:
-        counts.update(objective.counts(batch))
-    step_loss = 0.0
-    for batch in batches:
-        terms = objective.losses(forward, batch)
-        loss = sum(term / max(1, counts[name]) for name, term in terms.items())
-        loss.backward()
-        weights.collect_gradients()
-        step_loss += loss.item()
-    return step_loss
+def _stop_if_asked(signal_number: int | None, state: TrainState, num_steps: int) -> None:
+    if signal_number is not None:
+        raise Interrupted(f"Stopped after step {state.step} of {num_steps}; continue with --resume.", signal_number)
 
 
 def _out_of_patience(state: TrainState, section: TrainSection) -> bool:
@@ -227,8 +220,9 @@ def _clip(weights: Weights, max_grad_norm: float) -> float:
     return torch.nn.utils.clip_grad_norm_(masters, max_grad_norm or math.inf).item()
 
 
-def _count_bad_step(state: TrainState, batches: Sequence[Batch], progress: Progress) -> None:
-    ids = [record_id for batch in batches for record_id in batch.record_ids]
+def _count_bad_step(state: TrainState, found: Pass, progress: Progress) -> None:
+    bad = [batch for batch, loss in zip(found.batches, found.losses, strict=True) if not math.isfinite(loss)]
+    ids = [record_id for batch in bad or found.batches for record_id in batch.record_ids]
     shown = ", ".join(ids[:8]) + (" …" if len(ids) > 8 else "")
     state.num_skipped_steps += 1
     state.num_bad_in_a_row += 1
@@ -240,11 +234,17 @@ def _count_bad_step(state: TrainState, batches: Sequence[Batch], progress: Progr
     progress.warn(f"Step {state.step + 1} skipped: its loss or gradient was not finite (records {shown}).")
 
 
-def _add_to_window(state: TrainState, step_loss: float, batches: Sequence[Batch], seconds: float) -> None:
-    num_supervised = sum(batch.num_supervised for batch in batches)
-    num_tokens = sum(batch.num_tokens for batch in batches)
-    added = {"loss": step_loss * num_supervised, "supervised": num_supervised, "tokens": num_tokens, "seconds": seconds}
-    state.window = {name: state.window[name] + value for name, value in added.items()}
+def _add_to_window(state: TrainState, found: Pass, seconds: float, *, counts: bool) -> None:
+    """Add a step to what the next line tells; a skipped one ``counts`` for nothing but its tokens and its time."""
+    num_supervised = sum(batch.num_supervised for batch in found.batches)
+    num_tokens = sum(batch.num_tokens for batch in found.batches)
+    added = {"supervised": num_supervised, "tokens": num_tokens, "seconds": seconds}
+    added |= {"loss": found.loss * found.count, "counted": found.count} if counts else {}
+    for name, value in added.items():
+        state.window[name] += value
+    for task, (loss, count) in found.tasks.items() if counts else ():
+        total = state.task_window.setdefault(task, [0.0, 0])
+        total[0], total[1] = total[0] + loss, total[1] + count
     state.seconds += seconds
     state.num_tokens += num_tokens
 
@@ -252,9 +252,9 @@ def _add_to_window(state: TrainState, step_loss: float, batches: Sequence[Batch]
 def _close_window(state: TrainState, order: Order, optimizer: Optimizers, grad_norm: float) -> dict[str, Any]:
     """The line for metrics.jsonl: means since the last one, each token counting the same."""
     window, state.window = state.window, dict.fromkeys(state.window, 0.0)
-    loss = window["loss"] / window["supervised"] if window["supervised"] else None
-    state.last_loss = loss if loss is None or math.isfinite(loss) else None
-    return {
+    tasks, state.task_window = state.task_window, {}
+    state.last_loss = window["loss"] / window["counted"] if window["counted"] else None
+    line = {
         "step": state.step,
         "epoch": round(state.step / order.steps_per_epoch, 4),
         "loss": state.last_loss,
@@ -265,56 +265,90 @@ def _close_window(state: TrainState, order: Order, optimizer: Optimizers, grad_n
         "tokens_per_second": round(window["tokens"] / window["seconds"], 1) if window["seconds"] else None,
         "seconds": round(state.seconds, 3),
     }
+    return line | _told_by_task(tasks)
 
 
-def _validation_batches(rows: Rows, rows_per_batch: int) -> list[Callable[[], Batch]]:
-    batches = by_length(range(len(rows)), rows.lengths, rows_per_batch)
-    return [lambda chosen=chosen: rows.collate(chosen) for chosen in batches]
+def _told_by_task(tasks: Mapping[str, Sequence[float]]) -> dict[str, Any]:
+    """The mean loss of each task, for a line; nothing where tasks are not told apart."""
+    return {"task_losses": {task: loss / count for task, (loss, count) in sorted(tasks.items())}} if tasks else {}
 
 
-def _measure(forward, objective, batches, state: TrainState, place: Place) -> bool:
-    """Append the validation loss, remember the best; whether this was it."""
-    device = next(forward.parameters()).device
-    result = validate(forward, objective, [lambda make=make: make().to(device) for make in batches])
-    place.append_metrics(
-        {"step": state.step, "validation_loss": result.loss, "num_supervised_tokens": result.num_supervised_tokens}
-    )
+def _note_validation(result: Validation | None, state: TrainState, place: Place) -> bool:
+    """Append the validation loss, remember the best; whether this was it. None (asked to stop) is left for the resumed run."""
+    if result is None:
+        return False
+    line = {"step": state.step, "validation_loss": result.loss, "num_supervised_tokens": result.num_supervised_tokens}
+    place.append_metrics(line | _told_by_task(result.tasks))
     best = state.best_validation_loss
     gained = result.loss is not None and math.isfinite(result.loss) and (best is None or result.loss < best)
     if gained:
         state.best_step, state.best_validation_loss = state.step, result.loss
     state.num_validations_without_gain = 0 if gained else state.num_validations_without_gain + 1
+    state.validated_step = state.step
     return gained
 
 
 def _save(
-    place: Place, weights: Weights, optimizer: Optimizers, state: TrainState, fingerprint, *, keep_best: bool
+    place: Place, weights: Weights, optimizer: Optimizers, state: TrainState, fingerprint, position, *, keep_best: bool
 ) -> None:
+    epoch, index = divmod(state.step, position["steps_per_epoch"])
     checkpoint = Checkpoint(
         state.step,
         weights.masters,
         optimizer_tensors(optimizer, weights.masters),
         generator_tensors(),
-        {"train": asdict(state), "fingerprint": fingerprint},
+        {
+            "train": asdict(state),
+            "optimizer": optimizer.counters(),
+            "fingerprint": fingerprint,
+            "position": {**position, "epoch": epoch, "index": index},
+        },
     )
+    place.sync_metrics()
     save_checkpoint(place.checkpoints, checkpoint, also_keep=state.best_step if keep_best else None)
 
 
 def _resume(
-    place: Place, weights: Weights, optimizer: Optimizers, fingerprint: dict[str, Any], progress: Progress
+    place: Place,
+    weights: Weights,
+    optimizer: Optimizers,
+    fingerprint: dict[str, Any],
+    position: dict[str, int],
+    progress: Progress,
 ) -> TrainState:
     """The state of the newest whole checkpoint, put into weights, optimizer and generators; a fresh one where there is none."""
     checkpoint = newest_checkpoint(place.checkpoints, on_damage=progress.warn)
     if checkpoint is None:
-        place.truncate_metrics(0)
+        place.truncate_metrics(0, 0)
         return TrainState()
     _check_fingerprint(checkpoint, fingerprint, place.checkpoints, progress)
-    place.truncate_metrics(checkpoint.step)
-    weights.load(checkpoint.weights)
-    load_optimizer_tensors(optimizer, weights.masters, checkpoint.optimizer)
+    _check_length(checkpoint, position["num_steps"], place.checkpoints, progress)
+    state = TrainState(**checkpoint.state["train"])
+    place.truncate_metrics(checkpoint.step, state.validated_step)
+    _restore(checkpoint, weights, optimizer)
     restore_generators(checkpoint.generators)
     progress.say(f"Continuing after step {checkpoint.step}.")
-    return TrainState(**checkpoint.state["train"])
+    return state
+
+
+def _restore(checkpoint: Checkpoint, weights: Weights, optimizer: Optimizers) -> None:
+    weights.load(checkpoint.weights)
+    load_optimizer_tensors(optimizer, weights.masters, checkpoint.optimizer)
+    optimizer.load_counters(checkpoint.state["optimizer"])
+
+
+def _check_length(checkpoint: Checkpoint, num_steps: int, folder: Path, progress: Progress) -> None:
+    """A run may be made longer, and shorter as far as it has not gone yet; the schedule of the learning rate follows."""
+    then = checkpoint.state["position"]["num_steps"]
+    if checkpoint.step > num_steps:
+        raise CheckpointError(
+            f"{folder}: {checkpoint.step} steps are done, and the recipe now asks for {num_steps}. Raise train.max_steps or "
+            "train.num_train_epochs, or choose another --output-dir."
+        )
+    if then != num_steps:
+        progress.notice(
+            f"{then} steps were planned, now {num_steps}: the learning rate follows the new plan from here on."
+        )
 
 
 def _check_fingerprint(checkpoint: Checkpoint, fingerprint: dict[str, Any], folder: Path, progress: Progress) -> None:

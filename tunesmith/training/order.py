@@ -7,11 +7,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
+
+from tunesmith.recipe import TrainSection
 
 CPU_TOKENS_PER_PASS = 256
 """What one more forward and backward costs on a CPU whatever is in it, in tokens: measured on a 5 M model, 40 to 100 on one
 thread and several hundred on two (64 gave 3,100 tokens/s there, 256 and 1,000 gave 4,000). On a GPU it is thousands, and
 nothing is gained by more passes."""
+CPU_TOKENS_PER_BATCH = 1024
+"""Most tokens of a micro-batch on a CPU. Matrix products of 500 rows run at its full speed already; what a pass costs
+besides (adding up the gradients) is 3 % of its time here for a model of 135 M, and twice the tokens are 0.8 GiB more."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +26,8 @@ class Order:
 
     An epoch is a permutation from (seed, epoch). A step takes the next ``rows_per_step`` rows of it, the last step of an
     epoch what is left; its rows are cut into micro-batches of at most ``rows_per_batch``, rows of like length together
-    (the division by the step's count makes the cut irrelevant to the gradient). ``tokens_per_pass`` is `by_length`'s.
+    (the division by the step's count makes the cut irrelevant to the gradient). ``tokens_per_pass`` and
+    ``tokens_per_batch`` are `by_length`'s; where a batch has no padding (``is_flat``) only the latter counts.
     """
 
     lengths: Sequence[int]
@@ -28,6 +35,8 @@ class Order:
     batches_per_step: int
     seed: int
     tokens_per_pass: int | None = None
+    tokens_per_batch: int | None = None
+    is_flat: bool = False
 
     @property
     def rows_per_step(self) -> int:
@@ -42,34 +51,79 @@ class Order:
         epoch, index = divmod(step, self.steps_per_epoch)
         permutation = np.random.default_rng([self.seed, epoch]).permutation(len(self.lengths))
         rows = permutation[index * self.rows_per_step : (index + 1) * self.rows_per_step].tolist()
-        return list(by_length(rows, self.lengths, self.rows_per_batch, self.tokens_per_pass))
+        if self.is_flat and self.tokens_per_batch is not None:
+            return list(by_tokens(rows, self.lengths, self.tokens_per_batch))
+        return list(by_length(rows, self.lengths, self.rows_per_batch, self.tokens_per_pass, self.tokens_per_batch))
+
+
+def order_of(lengths: Sequence[int], section: TrainSection, *, device: torch.device, is_flat: bool) -> Order:
+    """The order a recipe asks for; micro-batches are cut finer on a CPU."""
+    on_cpu = device.type == "cpu"
+    return Order(
+        lengths,
+        section.per_device_train_batch_size,
+        section.gradient_accumulation_steps,
+        section.seed,
+        tokens_per_pass=CPU_TOKENS_PER_PASS if on_cpu else None,
+        tokens_per_batch=CPU_TOKENS_PER_BATCH if on_cpu else None,
+        is_flat=is_flat,
+    )
+
+
+def by_tokens(rows: Sequence[int], lengths: Sequence[int], tokens_per_batch: int) -> Iterator[list[int]]:
+    """The rows, longest first, in as few batches of at most so many tokens as there can be, about equally large.
+
+    A row that is longer is a batch by itself.
+    """
+    ordered = sorted(rows, key=lambda row: (-lengths[row], row))
+    total = sum(lengths[row] for row in rows)
+    fair = total / max(1, math.ceil(total / tokens_per_batch))
+    batch, num_tokens = [], 0
+    for row in ordered:
+        if batch and (num_tokens >= fair or num_tokens + lengths[row] > tokens_per_batch):
+            yield batch
+            batch, num_tokens = [], 0
+        batch.append(row)
+        num_tokens += lengths[row]
+    if batch:
+        yield batch
 
 
 def by_length(
-    rows: Sequence[int], lengths: Sequence[int], rows_per_batch: int, tokens_per_pass: int | None = None
+    rows: Sequence[int],
+    lengths: Sequence[int],
+    rows_per_batch: int,
+    tokens_per_pass: int | None = None,
+    tokens_per_batch: int | None = None,
 ) -> Iterator[list[int]]:
     """The rows in batches of like length, longest first, so that little is padding and memory is known at once.
 
     A batch is full, but for the last one. With ``tokens_per_pass``, the tokens that could be computed in the time of one
-    more batch, batches are also cut where that saves more padding than it costs.
+    more batch, batches are also cut where that saves more padding than it costs, and where they would have more than
+    ``tokens_per_batch`` with the padding.
     """
     ordered = sorted(rows, key=lambda row: (-lengths[row], row))
     if tokens_per_pass is None:
         ends = [*range(rows_per_batch, len(ordered), rows_per_batch), len(ordered)] if ordered else []
     else:
-        ends = _cheapest_ends([lengths[row] for row in ordered], rows_per_batch, tokens_per_pass)
+        limit = math.inf if tokens_per_batch is None else tokens_per_batch
+        ends = _cheapest_ends([lengths[row] for row in ordered], rows_per_batch, tokens_per_pass, limit)
     for start, end in zip([0, *ends], ends, strict=False):
         yield ordered[start:end]
 
 
-def _cheapest_ends(lengths: Sequence[int], rows_per_batch: int, tokens_per_pass: int) -> list[int]:
+def _cheapest_ends(lengths: Sequence[int], rows_per_batch: int, tokens_per_pass: int, limit: float) -> list[int]:
     """Where to cut rows that are sorted, longest first, for the least Σ (rows × longest + ``tokens_per_pass``).
 
     ``cost[end]`` is that of the rows before ``end``, ``start[end]`` where the last of their batches begins.
     """
     cost, start = [0], [0]
     for end in range(1, len(lengths) + 1):
-        starts = range(max(0, end - rows_per_batch), end)
+        starts = [
+            first
+            for first in range(max(0, end - rows_per_batch), end)
+            if first == end - 1 or (end - first) * lengths[first] <= limit
+        ]
         best = min(starts, key=lambda first: cost[first] + (end - first) * lengths[first])
         cost.append(cost[best] + (end - best) * lengths[best] + tokens_per_pass)
         start.append(best)

@@ -15,6 +15,7 @@ from tunesmith.recipe import ModelSection
 from tunesmith.records import Message, Record
 from tunesmith.rendering.fewshot import choose_shots
 from tunesmith.workflows.opening import open_model
+from tunesmith.workflows.switching import Switchable, open_together
 
 
 class Streams(Protocol):
@@ -28,7 +29,8 @@ class Chat:
     """A model to talk to.
 
     ``pool`` are records of which ``num_shots`` are put before the conversation as earlier turns, chosen anew for each
-    question and never one that asks the same. ``stop`` are strings an answer ends before.
+    question and never one that asks the same. ``stop`` are strings an answer ends before. ``together`` are adapters of one
+    base that can be switched between; the active one answers.
     """
 
     model: Streams
@@ -36,6 +38,7 @@ class Chat:
     pool: Sequence[Record] = ()
     num_shots: int = 0
     stop: tuple[str, ...] = ()
+    together: Switchable | None = None
 
     def stream(self, messages: Conversation, sampling: Sampling = Sampling()) -> Iterator[str]:
         """The answer to the conversation, piece by piece."""
@@ -45,7 +48,8 @@ class Chat:
         turns = [turn for turn in messages if turn.role != "system"]
         shots = choose_shots(Record("chat", tuple(turns)), self.pool, self.num_shots, seed=0) if self.num_shots else ()
         examples = [turn for shot in shots for turn in shot.messages if turn.role != "system"]
-        yield from self.model.stream([*head, *examples, *turns], replace(sampling, stop=(*sampling.stop, *self.stop)))
+        model = self.model if self.together is None else self.together.models[self.together.active]
+        yield from model.stream([*head, *examples, *turns], replace(sampling, stop=(*sampling.stop, *self.stop)))
 
 
 def open_chat(
@@ -55,13 +59,16 @@ def open_chat(
     system: str | None = None,
     shots: Path | None = None,
     num_shots: int = 0,
+    others: Sequence[str] = (),
 ) -> Chat:
     """The model that ``target`` names, ready to talk.
 
-    ``template`` replaces the model's own; ``shots`` is a file of records to take ``num_shots`` worked examples from.
+    ``template`` replaces the model's own; ``shots`` is a file of records to take ``num_shots`` worked examples from;
+    ``others`` are adapters of the same base to switch to.
     """
     pool = read_records(str(shots), require_answer=True)[0] if shots is not None else []
     if target.startswith("openai:"):
         return Chat(RemoteModel.from_target(target, max_retries=1), system or "", pool, num_shots)
     opened = open_model(ModelSection(name_or_path=target), template or "auto", console=SilentProgress())
-    return Chat(opened, system or "", pool, num_shots, opened.template.stop_strings)
+    together = open_together(opened, others) if others else None
+    return Chat(opened, system or "", pool, num_shots, opened.template.stop_strings, together)

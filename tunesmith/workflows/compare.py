@@ -166,9 +166,8 @@ class Asker:
 
 def _ask_base(recipe: Recipe, asker: Asker) -> tuple[str, ...]:
     """Ask the base; returns the strings at which every system of the comparison stops."""
-    opened = open_model(
-        recipe.model, recipe.template.name, console=asker.console, batch_size=recipe.evaluate.batch_size
-    )
+    as_it_is = recipe.model.model_copy(update={"add_tokens": ()})
+    opened = open_model(as_it_is, recipe.template.name, console=asker.console, batch_size=recipe.evaluate.batch_size)
     base = replace(opened, template=fair_template(opened.loaded, opened.template))
     stop, identity = opened.template.stop_strings, model_sha256(recipe.model)
     asker.ask("base", base, num_shots=recipe.template.num_shots, stop=stop, identity=identity)

@@ -14,23 +14,38 @@ from tunesmith.files import file_sha256
 from tunesmith.model.generate import LocalModel
 from tunesmith.model.load import LoadedModel, load_model, locate
 from tunesmith.model.probe import probe
+from tunesmith.model.quantize import num_weights
+from tunesmith.model.support import capabilities_with, reserving
 from tunesmith.progress import Progress
-from tunesmith.recipe import ModelSection
+from tunesmith.recipe import AdapterSection, ModelSection
 from tunesmith.rendering.templates import ChatTemplate, load_template
+from tunesmith.training.passes import is_out_of_memory
 
 
 def open_model(
-    section: ModelSection, template_name: str, *, console: Progress, batch_size: int = 16, merge: bool = False
+    section: ModelSection,
+    template_name: str,
+    *,
+    console: Progress,
+    batch_size: int = 16,
+    merge: bool = False,
+    to_tune: AdapterSection | None = None,
 ) -> LocalModel:
-    """The model behind the template of that name, probed, on the GPU where there is one."""
+    """The model behind the template of that name, probed, on the GPU where there is one.
+
+    ``to_tune`` is the method it is to be tuned by: the base is held as that needs it, and can what that leaves it.
+    """
     console.say(f"Loading {section.name_or_path}")
     with explained_memory():
-        loaded = load_model(section, merge=merge)
-        loaded.model.to("cuda" if torch.cuda.is_available() else "cpu")
+        loaded = load_model(section, merge=merge, quantization=to_tune.quantization if to_tune is not None else None)
+        if torch.cuda.is_available() and loaded.model.device.type != "cuda":
+            loaded.model.to("cuda")
     template = load_template(template_name, tokenizer=loaded.tokenizer, kind=loaded.kind)
     capabilities = probe(loaded)
     for note in capabilities.notes:
         console.notice(note)
+    if to_tune is not None:
+        loaded, capabilities = reserving(to_tune, loaded), capabilities_with(to_tune, loaded, capabilities)
     return LocalModel(loaded, template, capabilities, batch_size)
 
 
@@ -44,7 +59,7 @@ def fair_template(loaded: LoadedModel, template: ChatTemplate) -> ChatTemplate:
 
 def num_parameters(model: torch.nn.Module) -> tuple[int, int]:
     """How many weights there are, and how many of them are trained."""
-    sizes = [(p.numel(), p.requires_grad) for p in model.parameters()]
+    sizes = [(num_weights(p), p.requires_grad) for p in model.parameters()]
     return sum(size for size, _ in sizes), sum(size for size, trainable in sizes if trainable)
 
 
@@ -68,10 +83,8 @@ def explained_memory():
     """Turn the ways torch runs out of memory into one line."""
     try:
         yield
-    except (MemoryError, torch.OutOfMemoryError) as error:
-        raise _out_of_memory() from error
-    except RuntimeError as error:
-        if "allocate memory" not in str(error):
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
             raise
         raise _out_of_memory() from error
 

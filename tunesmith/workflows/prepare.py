@@ -40,10 +40,10 @@ class Examples:
         return {"train": self.train_ledger.to_dict(), "validation": self.validation_ledger.to_dict()}
 
     def sha256(self) -> str:
-        """Hash of every id and flag: changes with the data, the template, the tokenizer and the settings of both."""
+        """Hash of every id, flag and task: changes with the data, the template, the tokenizer and the settings of both."""
         digest = hashlib.sha256()
         for example in self.train:
-            digest.update(repr((example.input_ids, example.supervised, example.target_ids)).encode())
+            digest.update(repr((example.input_ids, example.supervised, example.target_ids, example.task)).encode())
         return digest.hexdigest()
 
 

@@ -55,6 +55,8 @@ def run_recipe(
     load_samples(recipe.evaluate, (), seed=recipe.data.seed)  # a test file nobody can read is told before any work
     if dry_run:
         return _dry_run(recipe, console)
+    if resume and not Run(run_dir).exists():
+        console.notice(f"{run_dir}: no run to go on with, so one begins there.")
     with (
         listening() as stop,
         Run.create(run_dir, recipe, resume=resume, overwrite=overwrite, inputs=recipe_inputs(recipe)) as run,
@@ -78,7 +80,12 @@ def _train(recipe: Recipe, run: Run, *, resume: bool, console: Progress, stop: S
     if run.training_file.is_file() and run.model_dir.is_dir() and not _wants_more_steps(recipe, run):
         return prepared
     opened = open_model(
-        recipe.model, recipe.template.name, console=console, batch_size=recipe.evaluate.batch_size, merge=True
+        recipe.model,
+        recipe.template.name,
+        console=console,
+        batch_size=recipe.evaluate.batch_size,
+        merge=True,
+        to_tune=recipe.adapter,
     )
     examples, left = _examples(recipe, prepared, opened, console)
     if is_new:
@@ -123,7 +130,7 @@ def _write_data(run: Run, recipe: Recipe, prepared: Prepared, examples: Examples
 
 def _dry_run(recipe: Recipe, console: Progress) -> dict[str, Any]:
     prepared = read_data(recipe, console)
-    opened = open_model(recipe.model, recipe.template.name, console=console, merge=True)
+    opened = open_model(recipe.model, recipe.template.name, console=console, merge=True, to_tune=recipe.adapter)
     examples, left = _examples(recipe, prepared, opened, console)
     console.say(f"Would train on {ledger_line(examples.train_ledger)}")
     loss = try_one_step(opened, examples, recipe, console)

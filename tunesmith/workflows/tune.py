@@ -7,48 +7,79 @@ import platform
 import resource
 import shutil
 import sys
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import torch
-import transformers
 from safetensors import SafetensorError
+from torch import nn
 
-from tunesmith.errors import ResourceError, TrainingError
+from tunesmith import __version__
+from tunesmith.errors import ResourceError, TrainingError, did_you_mean
 from tunesmith.files import write_json
 from tunesmith.model import adapters
 from tunesmith.model.forward import Forward, base_model
+from tunesmith.model.fused import fuse
 from tunesmith.model.generate import LocalModel
 from tunesmith.model.load import LoadedModel, save_model
+from tunesmith.model.quantize import compute_in
+from tunesmith.model.support import check_gradient_checkpointing
 from tunesmith.progress import Progress
-from tunesmith.recipe import Recipe
+from tunesmith.recipe import Recipe, TrainSection
 from tunesmith.rendering.collate import Batch, Packed, collate
 from tunesmith.rendering.pack import best_fit
 from tunesmith.rendering.tokenize import Encoded
-from tunesmith.run import Run
+from tunesmith.run import FREE_ON_RESUME, Run, package_version
+from tunesmith.training.checkpoint import ENVIRONMENT, require_space, sync_files
+from tunesmith.training.layers import freeze, recompute_layers
 from tunesmith.training.loop import Place, Rows, TrainResult, accumulate, num_steps_of, train
+from tunesmith.training.memory import held_bytes
 from tunesmith.training.objectives import OBJECTIVES
-from tunesmith.training.optim import build_optimizer
-from tunesmith.training.order import Order
+from tunesmith.training.optim import optimizer_of
+from tunesmith.training.order import Order, by_tokens, order_of
 from tunesmith.training.precision import Weights
+from tunesmith.training.threads import choose_num_threads, recorded_num_threads
 from tunesmith.training.validation import validate
 from tunesmith.workflows.opening import explained_memory, model_sha256, num_parameters
 from tunesmith.workflows.prepare import Examples
 from tunesmith.workflows.signals import StopRequest
 
+PROBED_TOKENS = 512
+"""About so many tokens the pass has on which the number of threads is chosen."""
+MAX_TASKS = 24
+"""So many tasks have their losses told apart: thousands would make the lines of metrics.jsonl long, and the page too."""
+
+
+def forward_to_train(opened: LocalModel, recipe: Recipe, tell: Callable[[str], None] = lambda note: None) -> Forward:
+    """The model as it is trained: with the recipe's method attached, layers frozen and computed again as it says.
+
+    ``tell`` is given what could not be made faster.
+    """
+    if recipe.train.gradient_checkpointing:
+        check_gradient_checkpointing(recipe.adapter, opened.loaded)
+    torch.manual_seed(recipe.train.seed)
+    model = adapters.attach(opened.loaded.model, recipe.adapter, new_token_ids=opened.loaded.new_token_ids)
+    compute_in(model, torch.bfloat16 if recipe.train.precision == "bf16" else torch.float32)
+    freeze(model, recipe.train.freeze)
+    if recipe.train.gradient_checkpointing:
+        recompute_layers(model)
+    for note in fuse(model):
+        tell(note)
+    return Forward(model, head=opened.capabilities.head, flattens=opened.capabilities.flattens)
+
 
 def attach_adapter(opened: LocalModel, recipe: Recipe, console: Progress) -> Forward:
-    """The forward to train, with the recipe's method attached to the model."""
-    torch.manual_seed(recipe.train.seed)
-    model = adapters.attach(opened.loaded.model, recipe.adapter)
-    total, trainable = num_parameters(model)
-    size = memory_bytes(total, trainable, recipe.train.precision) / 2**20
+    """`forward_to_train`, told in one line."""
+    forward = forward_to_train(opened, recipe, console.notice)
+    total, trainable = num_parameters(forward.model)
+    size = held_bytes(forward.model, recipe.train).total / 2**20
     console.say(
-        f"{type(base_model(model)).__name__}: {total:,} parameters, {trainable:,} trained ({recipe.adapter.method}); "
+        f"{type(base_model(forward.model)).__name__}: {total:,} parameters, {trainable:,} trained ({recipe.adapter.method}); "
         f"{size:,.0f} MiB for weights, gradients and optimizer, activations come on top"
     )
-    return Forward(model, head=opened.capabilities.head)
+    return forward
 
 
 def tune(
@@ -63,20 +94,23 @@ def tune(
 ) -> None:
     """Train, and write ``model/``, ``training.json``, checkpoints and metrics into the run folder."""
     forward = attach_adapter(opened, recipe, console)
-    train_rows, validation_rows = _both_rows(opened, examples, recipe, console)
-    order = _order(train_rows, recipe)
+    train_rows, validation_rows = both_rows(opened, examples, recipe, console)
+    order = _order(forward, train_rows, recipe)
     console.say(
         f"{num_steps_of(recipe.train, order.steps_per_epoch):,} steps of {order.rows_per_step} rows, {order.steps_per_epoch:,} an epoch"
     )
     total, trainable = num_parameters(forward.model)
+    require_space(run.checkpoints_dir, checkpoint_bytes(forward.model, recipe.train))
+    with explained_memory():
+        _choose_threads(forward, train_rows, recipe, run if resume else None, console)
     with explained_memory(), stop.patiently():
         result = train(
             forward,
-            OBJECTIVES[recipe.train.objective](),
+            OBJECTIVES[recipe.train.objective].of(recipe.train),
             train_rows,
             validation_rows,
             recipe.train,
-            Place(run.checkpoints_dir, run.append_metrics, run.truncate_metrics),
+            Place(run.checkpoints_dir, run.append_metrics, run.truncate_metrics, run.sync_metrics),
             progress=console,
             fingerprint=_fingerprint(opened, examples, recipe),
             resume=resume,
@@ -86,23 +120,36 @@ def tune(
     write_json(run.training_file, _facts(opened, recipe, result, total, trainable))
 
 
+def _choose_threads(forward: Forward, rows: Rows, recipe: Recipe, resumed: Run | None, console: Progress) -> None:
+    """Settle with how many threads a CPU computes; weights, gradients and generators stay as they are."""
+    if next(forward.parameters()).is_cuda:
+        return
+    batch = rows.collate(next(by_tokens(range(len(rows)), rows.lengths, PROBED_TOKENS)))
+    forward.train()
+
+    def run_pass() -> None:
+        with torch.random.fork_rng(devices=[]):
+            (-forward(batch).sum()).backward()
+        forward.zero_grad(set_to_none=True)
+
+    recorded = None if resumed is None else recorded_num_threads(resumed.checkpoints_dir)
+    total, _ = num_parameters(forward.model)
+    chosen, why = choose_num_threads(run_pass, num_weights=total, asked=recipe.train.num_threads, recorded=recorded)
+    console.say(f"{chosen} thread{'s' if chosen > 1 else ''} ({why})")
+
+
 def try_one_step(opened: LocalModel, examples: Examples, recipe: Recipe, console: Progress) -> float:
     """Take the first training step and one validation batch in memory, as training would; returns the step's loss."""
     forward = attach_adapter(opened, recipe, console)
-    rows, validation_rows = _both_rows(opened, examples, recipe, console)
-    objective = OBJECTIVES[recipe.train.objective]()
+    rows, validation_rows = both_rows(opened, examples, recipe, console)
+    objective = OBJECTIVES[recipe.train.objective].of(recipe.train)
     with explained_memory():
         weights = Weights(forward.model, recipe.train.precision)
-        optimizer = build_optimizer(
-            weights,
-            name=recipe.train.optimizer,
-            learning_rate=recipe.train.learning_rate,
-            weight_decay=recipe.train.weight_decay,
-        )
+        optimizer = optimizer_of(weights, recipe.train)
         forward.train()
         device = next(forward.parameters()).device
-        batches = [rows.collate(chosen).to(device) for chosen in _order(rows, recipe).micro_batches(0)]
-        loss = accumulate(forward, objective, batches, weights)
+        batches = [rows.collate(chosen).to(device) for chosen in _order(forward, rows, recipe).micro_batches(0)]
+        loss = accumulate(forward, objective, batches, weights).loss
         optimizer.step()
         weights.publish()
         if len(validation_rows):
@@ -115,26 +162,21 @@ def try_one_step(opened: LocalModel, examples: Examples, recipe: Recipe, console
     return loss
 
 
-def memory_bytes(num_parameters: int, num_trainable: int, precision: str) -> int:
-    """Memory for weights, gradients and optimizer state, without activations.
-
-    Per trainable weight 4 bytes of gradient and 8 of AdamW's moments beside the weight itself; in bf16 each weight is held
-    in 2 bytes and a trainable one in 4 more, as its master, while its micro-batch gradient takes another 2.
-    """
-    if precision == "fp32":
-        return 4 * num_parameters + 12 * num_trainable
-    return 2 * num_parameters + (4 + 4 + 8 + 2) * num_trainable
+def checkpoint_bytes(model: nn.Module, section: TrainSection) -> int:
+    """What a checkpoint takes on the disk: masters, what the optimizer remembers, and an average of the weights."""
+    _, trainable = num_parameters(model)
+    return 4 * trainable + held_bytes(model, section).optimizer
 
 
-def _order(rows: Rows, recipe: Recipe) -> Order:
-    section = recipe.train
-    return Order(rows.lengths, section.per_device_train_batch_size, section.gradient_accumulation_steps, section.seed)
+def _order(forward: Forward, rows: Rows, recipe: Recipe) -> Order:
+    device = next(forward.parameters()).device
+    return order_of(rows.lengths, recipe.train, device=device, is_flat=forward.flattens)
 
 
-def _both_rows(opened: LocalModel, examples: Examples, recipe: Recipe, console: Progress) -> tuple[Rows, Rows]:
+def both_rows(opened: LocalModel, examples: Examples, recipe: Recipe, console: Progress) -> tuple[Rows, Rows]:
     """Rows to train on and rows to validate on.
 
-    Raises `TrainingError` when the run is to stop by a validation loss it cannot have.
+    Raises `TrainingError` when the run is to stop by a validation loss it cannot have, or weighs a task there is not.
     """
     if recipe.train.early_stopping_patience is not None and not examples.validation:
         raise TrainingError(
@@ -144,14 +186,32 @@ def _both_rows(opened: LocalModel, examples: Examples, recipe: Recipe, console: 
     may_pack = recipe.train.packing and opened.capabilities.can_pack
     if recipe.train.packing and not may_pack:
         console.notice(
-            "train.packing: this model cannot keep packed documents apart, so rows of like length share a batch instead."
+            f"train.packing: {recipe.adapter.method} tuning of this model cannot keep packed documents apart, so rows of like "
+            "length share a batch instead."
         )
     limits = (recipe.train.max_length, opened.loaded.context_length)
     capacity = min(limit for limit in limits if limit is not None) if may_pack else None
-    return _rows(opened.loaded, examples.train, capacity), _rows(opened.loaded, examples.validation, capacity)
+    tasks = _tasks_told(examples.train, recipe.train.task_weights)
+    both = (examples.train, examples.validation)
+    train_rows, validation_rows = (_rows(opened.loaded, split, capacity, tasks) for split in both)
+    return train_rows, validation_rows
 
 
-def _rows(loaded: LoadedModel, examples: Sequence[Encoded], capacity: int | None) -> Rows:
+def _tasks_told(examples: Sequence[Encoded], weights: Mapping[str, float]) -> list[str]:
+    """The tasks whose losses are told apart, where there are several: those that are weighed, then the largest."""
+    counts = Counter(example.task for example in examples)
+    named = [task for task in counts if task]
+    for task in weights:
+        if task not in counts:
+            raise TrainingError(
+                f"train.task_weights: no training record has the task `{task}`.{did_you_mean(task, named)} "
+                + (f"There are: {', '.join(sorted(named)[:20])}." if named else "The records name no tasks.")
+            )
+    ordered = sorted(counts, key=lambda task: (task not in weights, -counts[task], task))
+    return sorted(ordered[:MAX_TASKS]) if len(ordered) > 1 else []
+
+
+def _rows(loaded: LoadedModel, examples: Sequence[Encoded], capacity: int | None, tasks: Sequence[str]) -> Rows:
     """The rows of a split: as many examples as fit into ``capacity`` tokens, or one each where it is None."""
     groups: list[Packed] = [(example,) for example in examples]
     if capacity is not None:
@@ -162,20 +222,27 @@ def _rows(loaded: LoadedModel, examples: Sequence[Encoded], capacity: int | None
         rows = [groups[i] for i in chosen]
         return collate(rows, pad_token_id=loaded.pad_token_id, decoder_start_token_id=loaded.decoder_start_token_id)
 
-    return Rows([sum(example.num_tokens for example in group) for group in groups], batch_of)
+    return Rows([sum(example.num_tokens for example in group) for group in groups], batch_of, tasks)
 
 
 def _fingerprint(opened: LocalModel, examples: Examples, recipe: Recipe) -> dict[str, Any]:
     """What must be the same when a run goes on; the environment is told when it differs, as it may change the last bits."""
+    fields = {"adapter": recipe.adapter.model_dump(mode="json"), "train": recipe.train.model_dump(mode="json")}
+    settings = {f"{section}.{key}": value for section, values in fields.items() for key, value in values.items()}
+    environment = {
+        "threads": torch.get_num_threads(),
+        "tunesmith": __version__,
+        "python": platform.python_version(),
+        **{package: package_version(package) for package in ("torch", "transformers", "peft", "numpy")},
+        "machine": platform.machine(),
+        "processor": torch.backends.cpu.get_cpu_capability(),
+        "gpu": torch.cuda.get_device_name(0) if torch.cuda.is_available() else None,
+    }
     return {
         "model": model_sha256(recipe.model),
-        "adapter": recipe.adapter.model_dump(mode="json"),
-        "learning rate": recipe.train.learning_rate,
         "examples": examples.sha256(),
-        "environment.threads": torch.get_num_threads(),
-        "environment.torch": torch.__version__,
-        "environment.transformers": transformers.__version__,
-        "environment.machine": platform.machine(),
+        **{key: value for key, value in settings.items() if not key.startswith(FREE_ON_RESUME)},
+        **{f"{ENVIRONMENT}{key}": value for key, value in environment.items()},
     }
 
 
@@ -188,6 +255,10 @@ def _save_result(opened: LocalModel, forward: Forward, run: Run) -> None:
     shutil.rmtree(staging, ignore_errors=True)
     try:
         save_model(model, loaded.tokenizer, staging, stop_token_ids=opened.stop_token_ids())
+        sync_files(staging)
+        run.mark_unfinished()
+        shutil.rmtree(run.model_dir, ignore_errors=True)
+        staging.rename(run.model_dir)
     except Exception as error:
         shutil.rmtree(staging, ignore_errors=True)
         # tokenizers raises a bare Exception: "No space left on device (os error 28)"
@@ -196,8 +267,6 @@ def _save_result(opened: LocalModel, forward: Forward, run: Run) -> None:
                 f"{run.model_dir}: could not be written ({error}). Free space, then go on with --resume."
             ) from error
         raise
-    shutil.rmtree(run.model_dir, ignore_errors=True)
-    staging.rename(run.model_dir)
 
 
 def _facts(opened: LocalModel, recipe: Recipe, result: TrainResult, total: int, trainable: int) -> dict[str, Any]:
@@ -211,6 +280,7 @@ def _facts(opened: LocalModel, recipe: Recipe, result: TrainResult, total: int, 
         "precision": recipe.train.precision,
         "head": opened.capabilities.head,
         "context_length": opened.loaded.context_length,
+        "num_threads": torch.get_num_threads(),
         **asdict(result),
         "peak_memory_bytes": _peak_memory_bytes(),
     }

@@ -1,160 +1,194 @@
 """Tuning methods: the only place that knows them apart.
 
-Everything else calls `attach` before training, `save`, `load` and `merge` after it, and asks nothing about the method.
+Everything else calls `attach` before training, and `save`, `load` and `merge` after it, and asks nothing about the method.
+Several adapters of one base can be loaded together (`load`, then `add`), and `use` chooses the one that works.
 """
 
 from __future__ import annotations
 
-import json
-import warnings
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
-from peft import LoraConfig, PeftModel, TaskType, get_peft_model, load_peft_weights
-from peft.tuners.tuners_utils import BaseTunerLayer
+from peft import PeftModel, load_peft_weights
 from peft.utils.save_and_load import get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors import SafetensorError
 from torch import nn
 
 from tunesmith.errors import ModelError, did_you_mean
-from tunesmith.recipe import AdapterSection, FullSection, LoraSection
+from tunesmith.model.adapters import bottleneck, low_rank, virtual
+from tunesmith.model.adapters.bottleneck import BottleneckModel
+from tunesmith.model.adapters.quiet import quiet
+from tunesmith.model.adapters.saved import CONFIG_FILE, Base, base_of, check_base, is_adapter, read_config, write_notes
+from tunesmith.model.adapters.virtual import num_prepended_logits, num_virtual_tokens
+from tunesmith.model.quantize import quantized_as, quantized_layers
+from tunesmith.recipe import (
+    AdapterSection,
+    BottleneckSection,
+    FullSection,
+    LowRank,
+    PrefixSection,
+    PromptSection,
+)
 
-CONFIG_FILE = "adapter_config.json"
+__all__ = [
+    "CONFIG_FILE", "Base", "add", "attach", "base_of", "check_base", "is_adapter", "load", "merge", "names",
+    "num_prepended_logits", "num_virtual_tokens", "save", "use", "without",
+]  # fmt: skip
+
+Adapted = PeftModel | BottleneckModel
+BASE = "base"
+"""What `use` calls the base without any adapter."""
 
 
-def attach(model: nn.Module, section: AdapterSection) -> nn.Module:
+def attach(model: nn.Module, section: AdapterSection, *, new_token_ids: Sequence[int] = ()) -> nn.Module:
     """The model with what the method trains, and only that, set to require gradients.
 
-    Raises `ModelError` when the method finds nothing to adapt, or a layer it cannot.
+    ``new_token_ids`` are rows that were appended to the embeddings, and are trained beside the method's own weights.
+
+    Raises:
+        ModelError: the method finds nothing to adapt, a layer it cannot, or cannot keep new tokens.
     """
-    if isinstance(section, FullSection):
-        return model.requires_grad_(True)
-    config, names = _lora_config(model, section), _layer_names(model)
-    try:
-        with _quiet():
-            adapted = get_peft_model(model, config, autocast_adapter_dtype=False)
-    except ValueError as error:
-        text = " ".join(str(error).split()).removeprefix("[PEFT:PeftType.LORA] ")
-        raise ModelError(f"adapter.target_modules: {text} This model has: {', '.join(names)}.") from error
-    tied = _tied_layer(adapted)
-    if tied is not None:
+    if isinstance(section, LowRank):
+        return low_rank.attach(model, section, new_token_ids)
+    if new_token_ids and not isinstance(section, FullSection):
         raise ModelError(
-            f"adapter.target_modules: `{tied}` shares its weights with another layer of this model, so what is learned "
-            "for one of them could not be merged. Leave it out."
+            f"model.add_tokens: {section.method} trains and saves no embeddings, so new tokens would mean nothing. "
+            "Set adapter.method: lora or full."
         )
-    return adapted
+    if isinstance(section, PrefixSection):
+        return virtual.attach_prefix(model, section)
+    if isinstance(section, PromptSection):
+        return virtual.attach_prompt(model, section)
+    if isinstance(section, BottleneckSection):
+        return bottleneck.attach(model, section)
+    if quantized_layers(model):
+        raise ModelError("adapter.method: full cannot train quantized weights. Set adapter.method: qlora.")
+    return model.requires_grad_(True)
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep peft's warnings off the screen: what they warn of is checked here, and is an error."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+def save(model: Adapted, folder: Path) -> None:
+    """Write the adapter that works, and which base it belongs to."""
+    kept = {"save_embedding_layers": False} if isinstance(model, PeftModel) else {}
+    with quiet():
+        model.save_pretrained(folder, **kept)
+    write_notes(folder, quantized_as(model))
 
 
-def _lora_config(model: nn.Module, section: LoraSection) -> LoraConfig:
-    targets = section.target_modules if isinstance(section.target_modules, str) else list(section.target_modules)
-    if isinstance(targets, str) and targets != "all-linear":
-        targets = [targets]
-    if targets != "all-linear":
-        _check_targets(model, targets)
-    return LoraConfig(
-        r=section.r,
-        lora_alpha=section.lora_alpha,
-        lora_dropout=section.lora_dropout,
-        target_modules=targets,
-        task_type=TaskType.SEQ_2_SEQ_LM if model.config.is_encoder_decoder else TaskType.CAUSAL_LM,
-        # GPT-2 keeps its linear layers transposed; peft warns unless it is told.
-        fan_in_fan_out=any(type(module).__name__ == "Conv1D" for module in model.modules()),
-    )
-
-
-def _check_targets(model: nn.Module, targets: list[str]) -> None:
-    names = _layer_names(model)
-    for target in targets:
-        if not any(name == target or name.endswith(f".{target}") for name, _ in model.named_modules()):
-            raise ModelError(
-                f"adapter.target_modules: no layer of this model is called `{target}`.{did_you_mean(target, names)} "
-                f"It has: {', '.join(names)}."
-            )
-
-
-def _tied_layer(model: PeftModel) -> str | None:
-    """The first adapted layer whose weights are another layer's too: a merged update would change both."""
-    owners = Counter(id(p) for module in model.modules() for p in module.parameters(recurse=False))
-    for name, module in model.named_modules():
-        base = module.get_base_layer() if isinstance(module, BaseTunerLayer) else None
-        if base is not None and any(owners[id(p)] > 1 for p in base.parameters(recurse=False)):
-            return name.rsplit(".", 1)[-1]
-    return None
-
-
-def _layer_names(model: nn.Module) -> list[str]:
-    """The last part of the name of every layer with weights of its own."""
-    with_weights = (name for name, module in model.named_modules() if list(module.parameters(recurse=False)))
-    return sorted({name.rsplit(".", 1)[-1] for name in with_weights} - {""})
-
-
-def sort_config(folder: Path) -> None:
-    """Put the layer names of a saved adapter's config in order: peft keeps a set, and equal runs should give equal files."""
-    path = folder / CONFIG_FILE
-    config = json.loads(path.read_text("utf-8"))
-    if isinstance(config.get("target_modules"), list):
-        config["target_modules"].sort()
-    path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", "utf-8")
-
-
-def base_of(folder: Path) -> str:
-    """The model an adapter folder belongs to."""
-    try:
-        base = json.loads((folder / CONFIG_FILE).read_text("utf-8")).get("base_model_name_or_path")
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{folder / CONFIG_FILE}: cannot be read ({error}). Copy the adapter again.") from error
-    if not base:
-        raise ModelError(
-            f"{folder / CONFIG_FILE}: does not say what its base model is. Set base_model_name_or_path in it."
-        )
-    return base
-
-
-def load(model: nn.Module, folder: Path) -> PeftModel:
+def load(model: nn.Module, folder: Path, name: str = "default") -> Adapted:
     """Put a saved adapter on its base, strictly: a missing, unexpected or misshapen weight is a `ModelError`.
 
     peft itself only warns, and an adapter with the wrong names then does nothing at all.
     """
     try:
-        with _quiet():
-            adapted = PeftModel.from_pretrained(model, str(folder), autocast_adapter_dtype=False)
-        saved = load_peft_weights(str(folder), device="cpu")
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-        text = " ".join(str(error).split())[:200]
-        raise ModelError(f"{folder}: the adapter does not fit its base model {base_of(folder)}: {text}") from error
-    with _quiet():
-        wanted = get_peft_model_state_dict(adapted)
-    wrong = sorted(set(wanted) ^ set(saved))
+        with quiet():
+            if read_config(folder).get("peft_type") == bottleneck.PEFT_TYPE:
+                adapted: Adapted = bottleneck.wrap(model)
+                adapted.load(folder, name)
+            else:
+                adapted = PeftModel.from_pretrained(model, str(folder), name, autocast_adapter_dtype=False)
+                _check_weights(adapted, folder, name)
+    except ModelError as error:
+        raise ModelError(_does_not_fit(folder, error)) from error
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, IndexError, SafetensorError) as error:
+        raise ModelError(_does_not_fit(folder, error)) from error
+    return adapted.eval()
+
+
+def _does_not_fit(folder: Path, error: Exception) -> str:
+    return f"{folder}: the adapter does not fit its base model {base_of(folder).name_or_path}: {' '.join(str(error).split())[:200]}"
+
+
+def _check_weights(model: PeftModel, folder: Path, name: str) -> None:
+    """Compare names and shapes with what the adapter should have. Raises `ModelError`."""
+    saved = load_peft_weights(str(folder), device="cpu")
+    wanted = get_peft_model_state_dict(model, adapter_name=name, save_embedding_layers=False)
+    embeddings = {
+        key for key in set(saved) - set(wanted) if key in model.state_dict()
+    }  # another program saves them whole
+    wrong = sorted(key for key in {*wanted, *saved} - embeddings if _shape(wanted, key) != _shape(saved, key))
     if wrong:
         raise ModelError(
-            f"{folder}: {len(wrong)} adapter weights are missing or unknown, first {wrong[0]}, so it would do nothing or "
-            f"only a part. Is its base really {base_of(folder)}?"
+            f"{len(wrong)} adapter weights are missing or unknown, first {wrong[0]}, so it would do nothing or only a part"
         )
-    set_peft_model_state_dict(adapted, saved)
-    return adapted.eval()
+    set_peft_model_state_dict(model, saved, adapter_name=name)
+
+
+def _shape(tensors, key: str):
+    return tensors[key].shape if key in tensors else None
+
+
+def add(model: Adapted, folder: Path, name: str) -> None:
+    """Load another adapter of the same base under a name, and let it work.
+
+    Raises:
+        ModelError: the name is taken, the adapter is of another kind, or does not fit.
+    """
+    kind = read_config(folder).get("peft_type")
+    here = bottleneck.PEFT_TYPE if isinstance(model, BottleneckModel) else model.active_peft_config.peft_type.value
+    if name in (BASE, *names(model)):
+        raise ModelError(f"{folder}: there is an adapter called `{name}` already. Choose another name.")
+    if kind != here:
+        raise ModelError(
+            f"{folder}: {str(kind).lower()} and {here.lower()} adapters cannot share a base. Load it alone."
+        )
+    try:
+        with quiet():
+            if isinstance(model, BottleneckModel):
+                model.load(folder, name)
+            else:
+                model.load_adapter(str(folder), name, autocast_adapter_dtype=False)
+                _check_weights(model, folder, name)
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, IndexError, SafetensorError, ModelError) as error:
+        raise ModelError(_does_not_fit(folder, error)) from error
+    use(model, name)
+    model.eval()
+
+
+def names(model: nn.Module) -> list[str]:
+    """Of the adapters that are loaded."""
+    if isinstance(model, BottleneckModel):
+        return list(model.adapters)
+    return list(model.peft_config) if isinstance(model, PeftModel) else []
+
+
+def use(model: nn.Module, name: str) -> None:
+    """Let one of the loaded adapters work. Raises `ModelError` where none is called so."""
+    if name not in names(model):
+        raise ModelError(
+            f"No adapter is called `{name}`.{did_you_mean(name, names(model))} There are: {', '.join(names(model)) or 'none'}."
+        )
+    if isinstance(model, BottleneckModel):
+        model.active = name
+    else:
+        if not model.active_peft_config.is_prompt_learning:
+            model.base_model.enable_adapter_layers()
+        model.set_adapter(name, inference_mode=not model.training)
+
+
+def without(model: Adapted) -> nn.Module:
+    """The base as it answers without any adapter, until `use` lets one work again."""
+    if isinstance(model, BottleneckModel):
+        model.active = None
+    elif not model.active_peft_config.is_prompt_learning:
+        model.base_model.disable_adapter_layers()
+    return model.get_base_model()
 
 
 def merge(model: nn.Module) -> nn.Module:
     """The base with the adapter's update added to its weights; a model without an adapter as it is.
 
-    Raises `ModelError` where the update belongs to one of several layers that share their weights.
+    Raises:
+        ModelError: the method changes no weights that an update could be added to.
     """
+    if isinstance(model, BottleneckModel):
+        raise ModelError(
+            "A bottleneck adapter cannot be merged: its activation makes another function than any matrix does. "
+            "Use it as it is."
+        )
     if not isinstance(model, PeftModel):
         return model
-    tied = _tied_layer(model)
-    if tied is not None:
+    if model.active_peft_config.is_prompt_learning:
         raise ModelError(
-            f"This adapter changes `{tied}`, which shares its weights with another layer, so it cannot be merged into "
-            "its base. Use it as it is, or tune the base itself."
+            "Prefix and prompt tuning cannot be merged: they stand beside the input and change no weight. Use them as they are."
         )
-    return model.merge_and_unload()
+    return low_rank.merge(model)

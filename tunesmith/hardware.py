@@ -1,0 +1,38 @@
+"""What this machine has to give."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import psutil
+
+
+def free_memory_bytes() -> int:
+    """Memory this process may still take: what the machine has, or what the container leaves (cgroup v2)."""
+    free = psutil.virtual_memory().available
+    try:
+        limit, used = (int(Path(f"/sys/fs/cgroup/memory.{name}").read_text()) for name in ("max", "current"))
+    except (OSError, ValueError):
+        return free
+    return min(free, max(0, limit - used))
+
+
+def held_memory_bytes() -> int:
+    """Memory this process holds in RAM."""
+    return psutil.Process().memory_info().rss
+
+
+def gpu_names() -> list[str]:
+    """Name and memory of each NVIDIA GPU, as the driver tells them."""
+    try:
+        told = subprocess.run(
+            ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return told.stdout.strip().splitlines()
