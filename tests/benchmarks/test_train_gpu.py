@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -40,12 +38,11 @@ def test_only_supervised_positions_count_for_the_head():
     assert difference == 6 * shape["hidden_size"] * shape["vocab_size"] * 9
 
 
-def test_it_runs_on_a_tiny_shape():
+def test_it_runs_on_a_tiny_shape(capsys):
     given = ["--shape", "tiny", "--tools", "ours", "--steps", "2", "--rows-per-step", "4", "--median-length", "24"]
     given += ["--peak-tflops", "1", "--json"]
-    done = subprocess.run([sys.executable, str(SCRIPT), *given], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    [found] = json.loads(done.stdout)
+    assert train_gpu.main(given) == 0
+    [found] = json.loads(capsys.readouterr().out)
     assert found["tokens_per_second"] > 0 and found["mfu"] == pytest.approx(found["flops_per_second"] / 1e12)
     assert 5 < found["loss_first_step"] < 7
 

@@ -364,6 +364,33 @@ def test_a_wrong_name_is_one_line_and_its_exit_code(here, capsys, words, code, m
     assert found == code and re.match(message, last), last
 
 
+def test_an_unknown_stage_is_told_with_the_recipe_and_the_field_before_any_work(here, capsys):
+    Path("r.yaml").write_text(Path("r.yaml").read_text() + "curate: [drop_empty, {use: drop_shrt}]\n")
+    for verb in ("run", "train", "preview", "doctor"):
+        code, _, err = call(capsys, verb, "r.yaml")
+        assert code == 2
+        assert err == "r.yaml: 1 problem\n  curate[1].use: no such stage `drop_shrt`. Did you mean `drop_short`?\n"
+
+
+@pytest.mark.parametrize("verb", ["preview", "doctor"])
+def test_a_folder_that_is_no_model_is_told_as_such_without_its_weights_too(here, capsys, verb):
+    (here / "notes").mkdir()
+    code, last = refused(capsys, verb, "r.yaml", "--set", "model.name_or_path=notes")
+    assert code == 4 and last.endswith(
+        "notes: no config.json, so this is no model folder. Name a folder that save_pretrained() wrote."
+    )
+
+
+@pytest.mark.parametrize("verb", ["preview", "train", "doctor"])
+def test_a_weight_for_an_unknown_task_is_told_before_the_model_is_loaded(here, capsys, verb):
+    output = ("--output-dir", "out") if verb == "train" else ()
+    code, _, err = call(capsys, verb, "r.yaml", "--set", "train.task_weights={colour: 2}", *output)
+    assert code == 4 and err.rstrip("\n").endswith(
+        "train.task_weights: no training record has the task `colour`. Did you mean `color`? There are: color, yes_no."
+    )
+    assert "Loading" not in err and "Trying" not in err
+
+
 # ── a full disk ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 FULL = ["data/train.jsonl", "data/ledger.json", "training.json", "eval/summary.json", "report.html"]

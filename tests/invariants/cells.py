@@ -10,28 +10,30 @@ import copy
 import random
 import signal
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from pydantic import TypeAdapter
 from torch import nn
 
 from tests.models import SHAPES
 from tests.training.rows import batch_of, random_examples, rows_of
+from tests.training.runs import Folder, train_section
 from tunesmith.model import adapters
 from tunesmith.model.forward import Forward
 from tunesmith.model.load import LoadedModel, load_model
 from tunesmith.model.probe import Capabilities, probe
 from tunesmith.model.support import capabilities_with
 from tunesmith.progress import Progress, SilentProgress
-from tunesmith.recipe import AdapterSection, ModelSection, TrainSection
+from tunesmith.recipe import AdapterSection, ModelSection
 from tunesmith.rendering.collate import Batch
 from tunesmith.rendering.tokenize import Encoded
-from tunesmith.training.loop import Place, TrainResult, train
+from tunesmith.training.loop import TrainResult, train
 from tunesmith.training.objectives import Sft
 from tunesmith.training.passes import Rows, accumulate
 from tunesmith.training.precision import Weights
@@ -74,6 +76,16 @@ class Cell:
 
 
 CELLS = tuple(Cell(shape, method) for shape in SHAPES for method in METHODS)
+
+
+def _is_seldom_run(cell: Cell) -> bool:
+    """What is left when every method has a shape in turn, and the two most used have all."""
+    turn = SHAPES[list(METHODS).index(cell.method) % len(SHAPES)]
+    return cell.method not in ("full", "lora") and cell.shape != turn
+
+
+SPREAD = tuple(pytest.param(cell, marks=pytest.mark.slow) if _is_seldom_run(cell) else cell for cell in CELLS)
+"""Every cell, for what takes seconds in each: all methods and all shapes every time, all pairs of them with ``-m ''``."""
 
 
 def section_of(method: str, **changes) -> AdapterSection:
@@ -168,40 +180,6 @@ def gradient(
 def relative(one: torch.Tensor, other: torch.Tensor) -> float:
     """L2 distance as a share of the first one's length."""
     return float(torch.linalg.vector_norm(one.double() - other.double()) / torch.linalg.vector_norm(one.double()))
-
-
-def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
-    """Whether two sets of weights have the same names and the same bytes."""
-    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
-
-
-def train_section(**changes) -> TrainSection:
-    values = dict(
-        num_train_epochs=2,
-        per_device_train_batch_size=2,
-        learning_rate=1e-2,
-        logging_steps=1,
-        save_steps=1,
-        lr_scheduler_type="constant",
-        warmup_ratio=0.0,
-    )
-    return TrainSection(**values | changes)
-
-
-@dataclass
-class Folder:
-    """Where a run of the loop leaves its checkpoints; its metrics stay in a list."""
-
-    path: Path
-    metrics: list[dict[str, Any]] = field(default_factory=list)
-
-    @property
-    def place(self) -> Place:
-        return Place(self.path / "checkpoints", self.metrics.append, self._cut)
-
-    def _cut(self, step: int, validated_step: int) -> None:
-        known = [line["step"] <= (validated_step if "validation_loss" in line else step) for line in self.metrics]
-        self.metrics[:] = [line for line, kept in zip(self.metrics, known, strict=True) if kept]
 
 
 def run(

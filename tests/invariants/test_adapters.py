@@ -8,7 +8,8 @@ from peft import PeftModel
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from tests.invariants.cells import CELLS, Folder, Tuned, base, run, same, wake
+from tests.invariants.cells import CELLS, Tuned, base, run, wake
+from tests.training.runs import Folder, same
 from tunesmith.errors import ModelError
 from tunesmith.model import adapters
 from tunesmith.model.forward import Forward

@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from tests.invariants.cells import Cell, Folder, chunks, gradient, relative, run
+from tests.invariants.cells import Cell, chunks, gradient, relative, run
 from tests.models import SHAPES
+from tests.training.runs import Folder
 from tunesmith.model.forward import Forward
 from tunesmith.rendering.collate import IGNORE_INDEX
 from tunesmith.training.objectives import Sft

@@ -8,20 +8,9 @@ from typing import Any
 import pytest
 import torch
 
-from tests.invariants.cells import (
-    Folder,
-    Stops,
-    chunks,
-    gradient,
-    relative,
-    run,
-    same,
-    scatter,
-    section_of,
-    train_section,
-    tuned,
-)
+from tests.invariants.cells import Stops, chunks, gradient, relative, run, scatter, section_of, train_section, tuned
 from tests.models import SHAPES
+from tests.training.runs import Folder, same
 from tunesmith.errors import Interrupted
 from tunesmith.training.objectives import Sft
 from tunesmith.training.validation import validate

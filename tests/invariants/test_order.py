@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from tests.invariants.cells import Cell, Folder, run, same, tuned
+from tests.invariants.cells import Cell, run, tuned
+from tests.training.runs import Folder, same
 from tunesmith.training.order import Order
 
 ORDER = dict(lengths=[3 + (5 * i) % 31 for i in range(53)], rows_per_batch=4, batches_per_step=3)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.invariants.cells import Folder, Stops, chunks, relative, run
+from tests.invariants.cells import Stops, chunks, relative, run
+from tests.training.runs import Folder
 from tunesmith.errors import Interrupted
 from tunesmith.training.checkpoint import newest_checkpoint
 from tunesmith.training.objectives import Sft

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import pytest
 from torch import nn
 
-from tests.invariants.cells import METHODS, Folder, Stops, Tuned, run, same, scatter, section_of, tuned
+from tests.invariants.cells import METHODS, SPREAD, Stops, Tuned, run, scatter, section_of, tuned
+from tests.training.runs import Folder, Listening, same
 from tunesmith.errors import CheckpointError, Interrupted, TrainingError
-from tunesmith.progress import SilentProgress
 from tunesmith.training.loop import MAX_BAD_STEPS
 from tunesmith.training.objectives import Sft
 
@@ -35,6 +35,7 @@ def restless(cell, fresh) -> Callable[..., Tuned]:
     return make
 
 
+@pytest.mark.parametrize("cell", SPREAD, indirect=True, ids=str)
 def test_weights_of_a_run_stopped_after_every_step_equal_uninterrupted_ones_bitwise(restless, tmp_path):
     """D1: at the end of an epoch and in the middle of one; AdamW's state, the order of the rows, the rate of the step and the
     draws of dropout all have to be those of the uninterrupted run."""
@@ -53,6 +54,7 @@ def test_weights_of_a_run_stopped_after_every_step_equal_uninterrupted_ones_bitw
     assert [line["loss"] for line in stopped.metrics] == [line["loss"] for line in folder.metrics]
 
 
+@pytest.mark.parametrize("cell", SPREAD, indirect=True, ids=str)
 def test_a_validation_leaves_no_trace_in_the_training(restless, tmp_path):
     """P12: the same bytes with and without it, dropout included, and the model is back in training mode."""
     modes, weights = [], []
@@ -107,16 +109,6 @@ def test_a_run_ends_after_a_few_bad_steps_in_a_row(folders, tmp_path):
     assert same(before, one.trainable())
 
 
-class Listening(SilentProgress):
-    """Remembers what was warned of."""
-
-    def __init__(self):
-        self.warnings: list[str] = []
-
-    def warn(self, text):
-        self.warnings.append(text)
-
-
 def test_a_resume_with_other_threads_says_that_the_last_bits_may_differ(folders, tmp_path):
     """D5: it goes on, and no longer claims the same bytes."""
     folder, heard = Folder(tmp_path), Listening()
@@ -124,7 +116,7 @@ def test_a_resume_with_other_threads_says_that_the_last_bits_may_differ(folders,
         one = tuned(folders["llama"], section_of("full"))
         fingerprint = {"environment.threads": threads}
         run(one, folder, max_steps=steps, resume=steps > 1, fingerprint=fingerprint, progress=heard)
-    assert [line for line in heard.warnings if "threads 1 → 2" in line and "last bits" in line]
+    assert [line for line in heard.heard if "threads 1 → 2" in line and "last bits" in line]
 
 
 def test_a_resume_with_other_settings_is_refused(folders, tmp_path):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.invariants.cells import METHODS, Folder, Tuned, run, section_of
+from tests.invariants.cells import METHODS, Tuned, run, section_of
 from tests.models import SHAPES, VOCABULARY, save_tiny
+from tests.training.runs import Folder
 from tunesmith.errors import ModelError
 from tunesmith.model import adapters
 from tunesmith.model.forward import Forward

@@ -7,12 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from peft import PeftModel
-from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
+from transformers import AutoModelForCausalLM
 
 from tests.model.tuning import (
-    IN_PEFT,
-    LOW_RANK,
     MAIN,
     METHODS,
     VIRTUAL,
@@ -28,52 +25,6 @@ from tunesmith.model import adapters
 from tunesmith.model.load import load_model, save_model
 from tunesmith.model.quantize import prepare, quantization_config
 from tunesmith.recipe import ModelSection, QloraSection
-
-
-@pytest.mark.parametrize("method", [method for method in METHODS if method not in VIRTUAL])
-def test_a_fresh_adapter_is_the_identity_bitwise(model_folder, method):
-    """P8. A fresh prefix or prompt of some length never is: what is put in front is attended to."""
-    loaded = open_for(model_folder, method)
-    before = logits(loaded)
-    model = attached(loaded, method).eval()
-    assert torch.equal(logits(loaded, model), before)
-
-
-@pytest.mark.parametrize("method", MAIN)
-def test_every_trained_tensor_gets_a_gradient_and_every_frozen_one_stays_bitwise(model_folder, method):
-    """P1. Behind a factor that begins at zero (LoRA's B, a bottleneck's up) the other one learns from the second step on."""
-    loaded = open_for(model_folder, method)
-    model = attached(loaded, method)
-    frozen = {name: p.detach().clone() for name, p in model.named_parameters() if not p.requires_grad}
-    first, second, _ = train_steps(loaded, model)
-    waiting = {name for name, gradient in first.items() if gradient is None or not gradient.any()}
-    assert all("lora_A" in name or ".down." in name for name in waiting)
-    assert all(gradient is not None and gradient.any() for gradient in second.values())
-    assert all(torch.equal(p, frozen[name]) for name, p in model.named_parameters() if name in frozen)
-
-
-@pytest.mark.parametrize("method", MAIN)
-def test_what_is_saved_gives_the_same_logits_bitwise_when_loaded_again(model_folder, method, tmp_path):
-    """P4, after training; the base is held as it was then."""
-    loaded, model = trained(model_folder, method)
-    live = logits(loaded, model)
-    save_model(model, loaded.tokenizer, tmp_path)
-    again = load_model(ModelSection(name_or_path=str(tmp_path)))
-    assert torch.equal(logits(again), live)
-    assert not torch.equal(logits(open_for(model_folder, method)), live)
-
-
-@pytest.mark.parametrize("method", [method for method in IN_PEFT if method in MAIN])
-def test_plain_peft_loads_what_is_saved(model_folder, method, tmp_path):
-    loaded, model = trained(model_folder, method)
-    live = logits(loaded, model)
-    save_model(model, loaded.tokenizer, tmp_path)
-    quantization = METHODS[method].quantization
-    auto = AutoModelForSeq2SeqLM if loaded.kind == "seq2seq" else AutoModelForCausalLM
-    options = {} if quantization is None else {"quantization_config": quantization_config(quantization)}
-    base = auto.from_pretrained(model_folder, dtype=torch.float32, **options)
-    prepare(base, quantization)  # where bitsandbytes computes otherwise in eval mode
-    assert torch.equal(logits(loaded, PeftModel.from_pretrained(base, tmp_path).eval()), live)
 
 
 @pytest.mark.parametrize("method", MAIN)
@@ -100,34 +51,12 @@ def _argmax_loop(model, ids, num_steps, start) -> list[int]:
     return answer[0].tolist()
 
 
-@pytest.mark.parametrize("method", LOW_RANK)
-def test_a_merged_adapter_gives_the_live_logits(model_folder, method):
-    """P2 and P3: into the dequantized weights where they were quantized."""
-    loaded, model = trained(model_folder, method)
-    live = logits(loaded, model)
-    merged = adapters.merge(model)
-    assert not isinstance(merged, PeftModel)
-    assert all(p.dtype == torch.float32 for p in merged.parameters())
-    difference = logits(loaded, merged) - live
-    effect = live - logits(open_for(model_folder, method))
-    assert difference.norm() <= 1e-4 * effect.norm()
-    assert difference.abs().max() <= 1e-5 * max(1.0, float(live.abs().max()))
-
-
 def test_merging_in_bfloat16_stays_within_its_precision(model_folders):
     """P2."""
     loaded, model = trained(model_folders["llama"], "lora")
     model.to(torch.bfloat16)
     live = logits(loaded, model)
     assert (logits(loaded, adapters.merge(model)) - live).abs().max() <= 2e-2
-
-
-@pytest.mark.parametrize("method", ["prefix", "prompt", "pfeiffer", "houlsby"])
-def test_what_cannot_be_merged_says_why(model_folders, method):
-    _, model = trained(model_folders["gpt2"], method)
-    with pytest.raises(ModelError, match="cannot be merged: (they|its) .*Use (them|it) as") as caught:
-        adapters.merge(model)
-    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("method", ["lora", "qlora", "prefix", "pfeiffer"])

@@ -12,7 +12,6 @@ from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
 from tests.model.tuning import METHODS, logits, train_steps
 from tests.models import VOCABULARY, save_tiny, tiny_tokenizer
 from tests.training.rows import batch_of, random_examples
-from tunesmith.errors import ModelError
 from tunesmith.model import adapters
 from tunesmith.model.adapters.tokens import grow, is_tied
 from tunesmith.model.forward import Forward
@@ -127,43 +126,8 @@ def _plain_peft_gives(live, base, folder, loaded, rows) -> bool:
     return torch.equal(answers(loaded, PeftModel.from_pretrained(plain, folder).eval(), rows), live)
 
 
-def test_the_rows_of_new_tokens_move_and_no_others(full_table):
-    loaded = load_model(section(full_table))
-    model = adapters.attach(loaded.model, METHODS["lora"], new_token_ids=loaded.new_token_ids)
-    deltas = {name: p.detach().clone() for name, p in model.named_parameters() if "trainable_tokens" in name}
-    frozen = {name: p.detach().clone() for name, p in model.named_parameters() if not p.requires_grad}
-    assert len(deltas) == (1 if is_tied_in(loaded) else 2)
-    learn(loaded, model)
-    after = dict(model.named_parameters())
-    assert all(delta.shape[0] == 2 and not torch.equal(after[name], delta) for name, delta in deltas.items())
-    assert all(torch.equal(after[name], p) for name, p in frozen.items())
-
-
 def is_tied_in(loaded: LoadedModel) -> bool:
     return bool(loaded.config.tie_word_embeddings)
-
-
-def test_a_merged_adapter_holds_the_new_rows(full_table, tmp_path):
-    loaded = load_model(section(full_table))
-    model = adapters.attach(loaded.model, METHODS["lora"], new_token_ids=loaded.new_token_ids)
-    learn(loaded, model)
-    rows = examples(loaded)
-    live = answers(loaded, model, rows)
-    merged = adapters.merge(model)
-    save_model(merged, loaded.tokenizer, tmp_path / "out")
-    again = load_model(ModelSection(name_or_path=str(tmp_path / "out")))
-    assert (answers(again, again.model, rows) - live).abs().max() <= 2e-5 * max(1.0, float(live.abs().max()))
-    assert is_tied(again.model) == is_tied_in(loaded)
-
-
-@pytest.mark.parametrize("method", ["prefix", "prompt", "pfeiffer"])
-def test_a_method_that_keeps_no_embeddings_refuses_new_tokens(model_folders, method):
-    loaded = load_model(section(model_folders["llama"]))
-    with pytest.raises(
-        ModelError, match="model.add_tokens: (prefix|prompt|bottleneck) trains and saves no embeddings"
-    ) as caught:
-        adapters.attach(loaded.model, METHODS[method], new_token_ids=loaded.new_token_ids)
-    assert "\n" not in str(caught.value)
 
 
 def test_a_token_that_is_there_already_is_not_new(model_folders):

@@ -135,7 +135,7 @@ def _config(**changes):
         (_without("*.safetensors"), "no weights \\(model.safetensors\\) in this folder"),
         (_without("tokenizer*"), "no tokenizer that can be loaded"),
         (_broken("tokenizer.json"), "no tokenizer that can be loaded"),
-        (_broken("config.json"), "cannot be loaded as a language model"),
+        (_broken("config.json"), "config.json: is no JSON object, so it is damaged"),
         (_broken("model.safetensors", b"\x10\0\0\0\0\0\0\0{"), "safetensors file is damaged"),
         (_pickled, "only pickled weights \\(.bin\\), which can run code"),
         (
@@ -203,3 +203,10 @@ def test_a_file_that_may_not_be_read_is_named(copy, monkeypatch):
     (copy / "model.safetensors").write_bytes(b"")
     with pytest.raises(ModelError, match="model.safetensors: no permission to read it"):
         load_model(section(copy))
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]"])
+def test_a_damaged_config_is_told_as_such(tmp_path, content):
+    (tmp_path / "config.json").write_text(content)
+    with pytest.raises(ModelError, match="config.json: is no JSON object, so it is damaged. Copy the model again."):
+        load_model(ModelSection(name_or_path=str(tmp_path)))

@@ -18,6 +18,7 @@ from tunesmith.model.support import (
     capabilities_with,
     check_gradient_checkpointing,
     reserving,
+    room_for_text,
 )
 from tunesmith.recipe import ADAPTERS, ModelSection, PrefixSection, PromptSection
 
@@ -69,6 +70,12 @@ def test_checkpointing_is_refused_for_a_prefix_alone(model_folder):
             check_gradient_checkpointing(section, loaded)
     with pytest.raises(ModelError, match="train.gradient_checkpointing: prefix tuning works through a cache"):
         check_gradient_checkpointing(METHODS["prefix"], loaded)
+
+
+def test_the_room_for_text_is_the_same_before_a_model_is_loaded_and_after(model_folder):
+    loaded = load(model_folder)
+    for section in METHODS.values():
+        assert room_for_text(section, loaded.config, "m") == reserving(section, loaded).context_length
 
 
 def test_virtual_tokens_must_leave_room(model_folders):

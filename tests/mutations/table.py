@@ -75,7 +75,7 @@ MUTANTS: tuple[Mutant, ...] = (
         (("count += sum(objective.counts(batch).values())", "count += 1"),
          ("total += sum(term.double().item() for term in objective.losses(forward, batch).values())",
           "total += sum(term.double().item() for term in objective.losses(forward, batch).values()) / batch.num_supervised")),
-        (f"{LOSS}::test_the_validation_loss_does_not_depend_on_the_batch_size[llama-full]",), quick=True,
+        (f"{LOSS}::test_the_validation_loss_does_not_depend_on_the_batch_size[llama-full]",),
     ),
     Mutant(
         "L16", "mean_of_an_empty_set", "TRL #6548 (open), #3398", "training/passes.py",
@@ -177,7 +177,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "L11", "asked_without_the_generation_prompt", "Axolotl #2019, TRL #4362", "rendering/render.py",
         (("template.texts([one.job(asking=True) for one in prepared])", "template.texts([one.job(asking=False) for one in prepared])"),),
-        (f"{MASKS}::test_the_prompt_of_every_answer_is_what_the_model_is_asked_with",), quick=True,
+        (f"{MASKS}::test_the_prompt_of_every_answer_is_what_the_model_is_asked_with",),
     ),
     Mutant(
         "L12", "only_the_last_turn_of_a_conversation_is_learned", "TRL #6363, Axolotl #2179", "rendering/render.py",
@@ -297,7 +297,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "P12", "validation_leaves_the_model_in_evaluation_mode", "TRL #3337", "training/validation.py",
         (("        forward.train(was_training)", "        pass"),),
-        (f"{RESUME}::test_a_validation_leaves_no_trace_in_the_training[llama-lora]",), quick=True,
+        (f"{RESUME}::test_a_validation_leaves_no_trace_in_the_training[llama-lora]",),
     ),
     Mutant(
         "P12", "validation_draws_random_numbers", "TRL #3337", "training/validation.py",

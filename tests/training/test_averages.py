@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from tests.training.rows import batch_of, forward_of, load, random_examples, rows_of
-from tests.training.test_loop import BadAt, Folder, Listening, Stops, run, same, section
+from tests.training.runs import Folder, Listening, same
+from tests.training.test_loop import BadAt, Stops, run, section
 from tunesmith.errors import Interrupted
 from tunesmith.progress import SilentProgress
 from tunesmith.recipe import FullSection, LoraSection, OptimizerName

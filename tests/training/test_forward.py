@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from types import SimpleNamespace
 
-import pytest
 import torch
 
 from tests.training.rows import batch_of, forward_of, load, random_examples
@@ -15,7 +14,6 @@ from tunesmith.rendering.tokenize import Encoded
 from tunesmith.training.loop import accumulate
 from tunesmith.training.objectives import Sft
 from tunesmith.training.precision import Weights
-from tunesmith.training.validation import validate
 
 
 def gradient(loaded, batches) -> torch.Tensor:
@@ -29,51 +27,6 @@ def gradient(loaded, batches) -> torch.Tensor:
 
 def chunks(items, size):
     return [items[i : i + size] for i in range(0, len(items), size)]
-
-
-@pytest.mark.parametrize("rows_per_batch", [1, 2, 4, 7])
-def test_accumulated_gradients_equal_the_full_batch_gradient(model_folder, rows_per_batch):
-    """L1: also where the last micro-batch is a short one (13 rows)."""
-    loaded = load(model_folder)
-    examples = random_examples(loaded.kind)
-    full = gradient(loaded, [batch_of(loaded, examples)])
-    cut = gradient(loaded, [batch_of(loaded, part) for part in chunks(examples, rows_per_batch)])
-    assert torch.norm(cut - full) / torch.norm(full) <= 1e-6
-
-
-def test_mean_of_batch_means_would_fail_the_accumulation_test(model_folder):
-    """The mistake the test above is for is large: it cannot hide in the tolerance."""
-    loaded = load(model_folder)
-    examples = random_examples(loaded.kind)
-    full = gradient(loaded, [batch_of(loaded, examples)])
-    parts = [gradient(loaded, [batch_of(loaded, part)]) for part in chunks(examples, 4)]
-    wrong = torch.stack(parts).mean(0)
-    assert torch.norm(wrong - full) / torch.norm(full) > 1e-2
-
-
-@pytest.mark.parametrize("rows_per_batch", [1, 2, 4, 8, 13])
-def test_validation_loss_does_not_depend_on_the_batch_size(model_folder, rows_per_batch):
-    """L5."""
-    loaded = load(model_folder)
-    examples = random_examples(loaded.kind)
-    batches = [batch_of(loaded, part) for part in chunks(examples, rows_per_batch)]
-    measured = validate(forward_of(loaded), Sft(), [lambda batch=batch: batch for batch in batches])
-    single = [forward_of(loaded)(batch_of(loaded, [example])) for example in examples]
-    reference = -torch.cat(single).double().mean().item()
-    assert abs(measured.loss - reference) <= 1e-6
-    assert measured.num_supervised_tokens == sum(len(part) for part in single)
-
-
-def test_supervised_count_equals_an_independent_count(model_folder):
-    """L7: what is counted is what the flags say, shifted by one for a decoder-only model."""
-    loaded = load(model_folder)
-    examples = random_examples(loaded.kind)
-    batch = batch_of(loaded, examples)
-    counted = [
-        sum(example.supervised[1:]) if loaded.kind == "causal" else len(example.target_ids) for example in examples
-    ]
-    assert batch.supervised.sum(1).tolist() == counted
-    assert forward_of(loaded)(batch).shape == (sum(counted),)
 
 
 def test_unsupervised_tokens_after_the_answer_leave_the_loss_bitwise_unchanged(model_folders):
@@ -129,39 +82,6 @@ def test_no_model_ever_receives_labels(model_folder, monkeypatch):
     assert not any("labels" in kwargs for kwargs in seen)
 
 
-def test_the_head_on_supervised_positions_gives_what_the_full_head_gives(model_folder):
-    loaded = load(model_folder)
-    batch = batch_of(loaded, random_examples(loaded.kind))
-    reference = Forward(loaded.model, head="full")(batch)
-    for head in ("hooked", "kept") if loaded.kind == "causal" else ("hooked",):
-        assert torch.allclose(Forward(loaded.model, head=head)(batch), reference, atol=1e-6)
-
-
-def test_a_batch_with_nothing_supervised_gives_zero_loss_and_zero_gradients(model_folders):
-    """L16: never the mean of an empty set, which is not a number."""
-    loaded = load(model_folders["llama"])
-    rows = [
-        replace(example, supervised=[False] * len(example.input_ids)) for example in random_examples("causal", (5, 9))
-    ]
-    learned = batch_of(loaded, random_examples("causal", (12,)))
-    with_empty = gradient(loaded, [learned, batch_of(loaded, rows)])
-    assert torch.equal(with_empty, gradient(loaded, [learned]))
-    measured = validate(forward_of(loaded), Sft(), [lambda: batch_of(loaded, rows)])
-    assert measured.loss is None
-    assert measured.num_supervised_tokens == 0
-
-
-def test_a_step_with_nothing_supervised_has_loss_zero_and_gradients_of_zero(model_folders):
-    """L16: also when there is nothing else in the step."""
-    loaded = load(model_folders["llama"])
-    rows = [
-        replace(example, supervised=[False] * len(example.input_ids)) for example in random_examples("causal", (5, 9))
-    ]
-    loaded.model.requires_grad_(True)
-    assert accumulate(forward_of(loaded), Sft(), [batch_of(loaded, rows)], Weights(loaded.model, "fp32")).loss == 0.0
-    assert all(p.grad is None or not p.grad.any() for p in loaded.model.parameters())
-
-
 def test_no_forward_uses_a_cache(model_folder):
     """With a cache transformers builds a mask of its own, and packed documents see each other."""
     loaded = load(model_folder)
@@ -179,15 +99,6 @@ def test_log_probabilities_are_float32_whatever_the_model_computes_in(model_fold
     reference = logits.float().log_softmax(-1).gather(1, batch.targets[batch.supervised][:, None])[:, 0]
     assert logits.dtype == torch.bfloat16
     assert torch.allclose(forward_of(loaded)(batch), reference, atol=1e-6)
-
-
-def test_seq2seq_loss_is_the_token_mean_of_single_examples(model_folders):
-    """L21: padding of the answers is no target."""
-    loaded = load(model_folders["t5"])
-    examples = random_examples("seq2seq")
-    together = forward_of(loaded)(batch_of(loaded, examples)).mean()
-    single = torch.cat([forward_of(loaded)(batch_of(loaded, [example])) for example in examples]).mean()
-    assert abs(together - single) <= 1e-6
 
 
 def test_more_encoder_padding_does_not_change_the_seq2seq_loss(model_folders):
@@ -215,31 +126,6 @@ def test_seq2seq_answers_are_shifted_right_behind_the_start_token(model_folders)
 # -- packing -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("shape", ["llama", "gpt2"])
-@pytest.mark.parametrize("attention", ["eager", "sdpa"])
-def test_packed_loss_is_the_token_mean_of_single_losses(model_folders, shape, attention):
-    """L17, L18: GPT-2's learned positions show unreset positions, which rotary ones hide."""
-    loaded = load(model_folders[shape])
-    loaded.model.set_attn_implementation(attention)
-    examples = random_examples("causal")
-    packed = forward_of(loaded)(batch_of(loaded, examples, packed=True)).mean()
-    single = torch.cat([forward_of(loaded)(batch_of(loaded, [example])) for example in examples]).mean()
-    assert abs(packed - single) <= 1e-6
-
-
-@pytest.mark.parametrize("shape", ["llama", "gpt2"])
-def test_packed_documents_cannot_attend_to_each_other(model_folders, shape):
-    """L17: another first document leaves every bit of the second one's logits as it was."""
-    loaded = load(model_folders[shape])
-    first, second = random_examples("causal", (10, 14))
-    [other] = random_examples("causal", (10,), seed=7)
-    other = replace(other, supervised=first.supervised)
-    num_second = sum(second.supervised[1:])
-    one = forward_of(loaded).supervised_logits(batch_of(loaded, [first, second], packed=True))[-num_second:]
-    two = forward_of(loaded).supervised_logits(batch_of(loaded, [other, second], packed=True))[-num_second:]
-    assert torch.equal(one, two)
-
-
 def _leaky(batch: Batch, mistake: str) -> Batch:
     if mistake == "no block mask":
         return replace(batch, document_ids=None)
@@ -249,16 +135,6 @@ def _leaky(batch: Batch, mistake: str) -> Batch:
         leaky, "__class__", type("Unreset", (Batch,), {"position_ids": property(lambda self: positions)})
     )
     return leaky
-
-
-@pytest.mark.parametrize(
-    ("shape", "mistake"), [("llama", "no block mask"), ("gpt2", "no block mask"), ("gpt2", "unreset")]
-)
-def test_the_packing_test_would_see_a_leak(model_folders, shape, mistake):
-    loaded = load(model_folders[shape])
-    batch = batch_of(loaded, random_examples("causal"), packed=True)
-    good, bad = forward_of(loaded)(batch).mean(), forward_of(loaded)(_leaky(batch, mistake)).mean()
-    assert abs(good - bad) > 1e-5
 
 
 def test_no_target_crosses_from_one_document_to_the_next():

@@ -11,60 +11,24 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from tests.training.rows import batch_of, forward_of, load, random_examples, rows_of
+from tests.training.rows import forward_of, load, random_examples, rows_of
+from tests.training.runs import Folder, Listening, same, train_section
 from tunesmith.errors import CheckpointError, Interrupted, TrainingError
 from tunesmith.model import adapters
 from tunesmith.progress import SilentProgress
-from tunesmith.recipe import FullSection, LoraSection, TrainSection
+from tunesmith.recipe import FullSection, TrainSection
 from tunesmith.training import loop
-from tunesmith.training.loop import MAX_BAD_STEPS, Place, Rows, _clip, accumulate, num_steps_of, train
+from tunesmith.training.loop import MAX_BAD_STEPS, Rows, _clip, accumulate, num_steps_of, train
 from tunesmith.training.objectives import Sft
 from tunesmith.training.order import Order, by_length
 from tunesmith.training.precision import Weights
 from tunesmith.training.schedule import learning_rate_factor
-from tunesmith.training.validation import Validation, validate
-
-
-class Folder:
-    """A place to train in, with metrics kept in a list."""
-
-    def __init__(self, path: Path):
-        self.path, self.metrics = path, []
-
-    @property
-    def place(self) -> Place:
-        return Place(self.path / "checkpoints", self.metrics.append, self._cut)
-
-    def _cut(self, step: int, validated_step: int) -> None:
-        known = [line["step"] <= (validated_step if "validation_loss" in line else step) for line in self.metrics]
-        self.metrics[:] = [line for line, kept in zip(self.metrics, known, strict=True) if kept]
-
-
-class Listening(SilentProgress):
-    """Remembers what was said."""
-
-    def __init__(self):
-        self.heard: list[str] = []
-
-    def say(self, text):
-        self.heard.append(text)
-
-    def warn(self, text):
-        self.heard.append(text)
+from tunesmith.training.validation import Validation
 
 
 def section(**changes) -> TrainSection:
-    values = dict(
-        num_train_epochs=2,
-        per_device_train_batch_size=2,
-        gradient_accumulation_steps=2,
-        learning_rate=1e-2,
-        logging_steps=1,
-        save_steps=1,
-        lr_scheduler_type="constant",
-        warmup_ratio=0.0,
-    )
-    return TrainSection(**values | changes)
+    """Steps of two micro-batches."""
+    return train_section(**{"gradient_accumulation_steps": 2} | changes)
 
 
 def run(
@@ -104,42 +68,6 @@ def run(
     return {name: p.detach().clone() for name, p in model.named_parameters()}, result, model
 
 
-def same(one: dict, other: dict) -> bool:
-    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
-
-
-@pytest.mark.parametrize("method", [FullSection(), LoraSection(method="lora", r=4)], ids=["full", "lora"])
-def test_every_trainable_weight_moves_and_every_frozen_one_stays(model_folder, tmp_path, method):
-    """P1."""
-    before = {}
-    after, _, model = run(
-        Folder(tmp_path), model_folder, method, max_steps=3,
-        prepare=lambda model: before.update({name: p.detach().clone() for name, p in model.named_parameters()}),
-    )  # fmt: skip
-    trainable = {name for name, p in model.named_parameters() if p.requires_grad}
-    assert trainable
-    assert all(not torch.equal(before[name], after[name]) for name in trainable)
-    assert all(torch.equal(before[name], after[name]) for name in after.keys() - trainable)
-    assert (len(trainable) < len(after)) == (method.method == "lora")
-
-
-@pytest.mark.parametrize(
-    "method", [FullSection(), LoraSection(method="lora", r=4, lora_dropout=0.1)], ids=["full", "lora"]
-)
-def test_resumed_weights_equal_uninterrupted_ones_bitwise_at_every_step_of_an_epoch(model_folder, tmp_path, method):
-    """D1: with dropout, so that a lost random state would show; 13 rows make 4 steps an epoch, so 5 crosses a boundary."""
-    whole, _, _ = run(Folder(tmp_path / "whole"), model_folder, method, max_steps=6)
-    for stop_at in (1, 2, 3, 4, 5):
-        folder = Folder(tmp_path / f"stopped{stop_at}")
-        with pytest.raises(Interrupted):
-            run(folder, model_folder, method, max_steps=6, should_stop=Stops(stop_at))
-        torch.manual_seed(1000 + stop_at)
-        resumed, result, _ = run(folder, model_folder, method, max_steps=6, resume=True)
-        assert same(whole, resumed)
-        assert result.num_steps == 6
-        assert [line["step"] for line in folder.metrics] == [1, 2, 3, 4, 5, 6]
-
-
 class Stops:
     """Asks the loop to stop after so many steps."""
 
@@ -149,15 +77,6 @@ class Stops:
     def __call__(self) -> int | None:
         self.left -= 1
         return signal.SIGTERM if self.left <= 0 else None
-
-
-def test_bf16_masters_resume_bitwise_too(model_folder, tmp_path):
-    whole, _, _ = run(Folder(tmp_path / "a"), model_folder, max_steps=4, precision="bf16")
-    with pytest.raises(Interrupted):
-        run(Folder(tmp_path / "b"), model_folder, max_steps=4, precision="bf16", should_stop=Stops(2))
-    resumed, _, _ = run(Folder(tmp_path / "b"), model_folder, max_steps=4, precision="bf16", resume=True)
-    assert same(whole, resumed)
-    assert {p.dtype for p in whole.values()} == {torch.bfloat16}
 
 
 def test_bf16_masters_collect_updates_too_small_for_bf16(model_folders, tmp_path):
@@ -173,21 +92,6 @@ def test_bf16_masters_collect_updates_too_small_for_bf16(model_folders, tmp_path
     moved_bf16 = sum((p.float() != start[name].bfloat16().float()).sum().item() for name, p in model.named_parameters())
     assert moved > 0.3
     assert moved_bf16 / sum(p.numel() for p in start.values()) < moved / 2
-
-
-def test_validation_leaves_no_trace_in_the_training(model_folder, tmp_path):
-    """P12: the same weights with and without it, and the model is back in training mode."""
-    modes = []
-    method = LoraSection(method="lora", r=4, lora_dropout=0.2)
-    without, _, _ = run(Folder(tmp_path / "a"), model_folder, method, max_steps=6)
-    folder = Folder(tmp_path / "b")
-    with_validation, _, _ = run(
-        folder, model_folder, method, max_steps=6, eval_steps=2, validation=True,
-        on_step=lambda step, forward: modes.append(forward.training),
-    )  # fmt: skip
-    assert same(without, with_validation)
-    assert modes == [True] * 6
-    assert [line["step"] for line in folder.metrics if "validation_loss" in line] == [2, 4, 6]
 
 
 def test_the_loss_falls_on_what_is_trained(model_folder, tmp_path):
@@ -319,15 +223,6 @@ def test_metrics_lines_can_be_written_as_json_and_count_every_token(model_folder
     assert {"step", "epoch", "loss", "learning_rate", "grad_norm", "tokens_per_second"} <= folder.metrics[0].keys()
 
 
-def test_a_line_holds_the_mean_over_all_tokens_since_the_last_one(model_folder, tmp_path):
-    """L1, for the number that is printed: with steps of unequal token counts, at a rate that changes nothing."""
-    folder = Folder(tmp_path)
-    run(folder, model_folder, num_train_epochs=1, logging_steps=100, learning_rate=1e-12, gradient_accumulation_steps=1)
-    loaded = load(model_folder)
-    rows = [lambda example=example: batch_of(loaded, [example]) for example in random_examples(loaded.kind)]
-    assert folder.metrics[0]["loss"] == pytest.approx(validate(forward_of(loaded), Sft(), rows).loss, abs=1e-5)
-
-
 @pytest.mark.parametrize("shape", ["linear", "cosine"])
 def test_every_step_has_the_rate_the_schedule_says(model_folders, tmp_path, shape):
     folder = Folder(tmp_path)
@@ -362,23 +257,6 @@ def test_the_decay_of_the_recipe_reaches_the_optimizer(model_folders, tmp_path):
     assert {name for name in without if not torch.equal(with_decay[name], without[name])} == {
         name for name, weight in without.items() if weight.ndim >= 2
     }
-
-
-def test_dropout_is_drawn_from_the_seed_of_the_recipe_alone(model_folders, tmp_path):
-    method = LoraSection(method="lora", r=4, lora_dropout=0.3)
-    one, two, other = (
-        run(
-            Folder(tmp_path / name),
-            model_folders["llama"],
-            method,
-            max_steps=3,
-            seed=seed,
-            prepare=lambda _, n=n: torch.manual_seed(n),
-        )[0]
-        for n, (name, seed) in enumerate([("one", 4), ("two", 4), ("other", 5)])
-    )
-    assert same(one, two)
-    assert not same(one, other)
 
 
 def test_patience_counts_validations_in_a_row(model_folders, tmp_path, monkeypatch):

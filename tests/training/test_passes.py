@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from tests.training.rows import LENGTHS, batch_of, forward_of, load, random_examples, rows_of
-from tests.training.test_loop import Folder, Listening, Stops, run, same, section
+from tests.training.runs import Folder, Listening, same
+from tests.training.test_loop import Stops, run, section
 from tunesmith.errors import Interrupted, ResourceError
 from tunesmith.progress import SilentProgress
 from tunesmith.training.checkpoint import newest_checkpoint
@@ -198,24 +199,24 @@ LIMITED = """
 import resource, sys, torch
 from pathlib import Path
 from tests.training.rows import forward_of, load, random_examples, rows_of
-from tests.training.test_loop import Listening
+from tests.training.runs import Listening
 from tunesmith.training.objectives import Sft
 from tunesmith.training.passes import Fitting, accumulate
 from tunesmith.training.precision import Weights
 from tunesmith.workflows.opening import explained_memory
 loaded, heard = load(Path(sys.argv[1])), Listening()
 loaded.model.requires_grad_(True)
-rows = rows_of(loaded, random_examples("causal", (400,) * 128))
+rows = rows_of(loaded, random_examples("causal", (400,) * 64))
 weights, forward = Weights(loaded.model, "fp32"), forward_of(loaded)
 learn = lambda cut: accumulate(forward, Sft(), [rows.collate(chosen) for chosen in cut], weights)
 def gradient(micro_batches):
     weights.drop_gradients()
     Fitting(weights, heard).take(learn, micro_batches, rows.lengths)
     return torch.cat([p.grad.flatten().double() for p in loaded.model.parameters()])
-expected = gradient([[row, row + 1] for row in range(0, 128, 2)])
+expected = gradient([[row, row + 1] for row in range(0, 64, 2)])
 held = int(Path("/proc/self/statm").read_text().split()[0]) * 4096
-resource.setrlimit(resource.RLIMIT_AS, (held + 48 * 2**20, resource.RLIM_INFINITY))
-found = gradient([list(range(128))])
+resource.setrlimit(resource.RLIMIT_AS, (held + 24 * 2**20, resource.RLIM_INFINITY))
+found = gradient([list(range(64))])
 print(len(heard.heard), ((found - expected).norm() / expected.norm()).item())
 """
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from tests.training.test_loop import Folder, Listening, Stops, run, same
+from tests.training.runs import Folder, Listening, same
+from tests.training.test_loop import Stops, run
 from tunesmith.errors import CheckpointError, Interrupted
 from tunesmith.recipe import LoraSection
 

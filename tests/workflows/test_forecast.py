@@ -11,7 +11,8 @@ from tests.models import save_tiny
 from tests.workflows.recipes import recipe, write_rows
 from tunesmith.errors import ModelError
 from tunesmith.model import adapters
-from tunesmith.model.load import load_model, load_tokenizer
+from tunesmith.model.load import load_model, load_tokenizer, save_model
+from tunesmith.progress import SilentProgress
 from tunesmith.recipe import dump_recipe
 from tunesmith.workflows import forecast as module
 from tunesmith.workflows.forecast import forecast, num_layers, random_copy
@@ -113,3 +114,51 @@ def test_the_doctor_foretells_a_recipe(deep, tmp_path, capsys, monkeypatch):
 def test_changes_without_a_recipe_are_refused(capsys):
     code, _, err = call(capsys, "doctor", "--set", "adapter.r=8")
     assert code == 2 and "none is named" in err
+
+
+TOKENS = ("<user>", "<bot>")
+
+
+@pytest.mark.parametrize("adapter", [FULL, LORA], ids=["full", "lora"])
+@pytest.mark.parametrize("shape", DEPTHS)
+def test_tokens_that_the_recipe_adds_are_counted_as_in_a_run(deep, shape, adapter):
+    made = recipe(deep / shape, deep / "rows.jsonl", model={"add_tokens": TOKENS}, adapter=adapter)
+    foretold, loaded = forecast(made), load_model(made.model)
+    tuned = adapters.attach(loaded.model, made.adapter, new_token_ids=loaded.new_token_ids)
+    assert (foretold.num_parameters, foretold.num_trainable_parameters) == num_parameters(tuned)
+
+
+def test_an_adapter_that_added_tokens_can_be_tuned_further(deep, tmp_path):
+    first = recipe(deep / "llama", deep / "rows.jsonl", model={"add_tokens": TOKENS}, adapter=LORA)
+    loaded = load_model(first.model)
+    tuned = adapters.attach(loaded.model, first.adapter, new_token_ids=loaded.new_token_ids)
+    save_model(tuned, loaded.tokenizer, tmp_path / "adapter")
+    again = recipe(tmp_path / "adapter", deep / "rows.jsonl", adapter=LORA)
+    whole = load_model(again.model, merge=True)
+    found = num_parameters(adapters.attach(whole.model, again.adapter))
+    foretold = forecast(again)
+    assert (foretold.num_parameters, foretold.num_trainable_parameters) == found
+
+
+@pytest.mark.parametrize("look", [forecast, lambda made, console: preview(made, limit=0, console=console)])
+def test_virtual_tokens_are_no_room_for_text(deep, look):
+    told = []
+
+    class Heard(SilentProgress):
+        def notice(self, text):
+            told.append(text)
+
+    adapter = {"method": "prompt", "num_virtual_tokens": 100}
+    made = recipe(deep / "gpt2", deep / "rows.jsonl", adapter=adapter, train={"max_length": 512})
+    look(made, console=Heard())
+    assert told == ["train.max_length is 512, the model takes 412: 412 is used."]
+    none = recipe(deep / "gpt2", deep / "rows.jsonl", adapter=adapter | {"num_virtual_tokens": 512})
+    with pytest.raises(ModelError, match="adapter.num_virtual_tokens: 512 leave no room for text in the 512 tokens of"):
+        look(none, console=SilentProgress())
+
+
+def test_the_plan_is_made_once_for_both_copies(deep, monkeypatch):
+    made, plan = [], module._plan
+    monkeypatch.setattr(module, "_plan", lambda *arguments: made.append(plan(*arguments)) or made[-1])
+    forecast(recipe(deep / "llama", deep / "rows.jsonl"))
+    assert len(made) == 1

@@ -28,13 +28,8 @@ SECRETS = (MAIL, CARD, NAME)
 
 
 @pytest.fixture
-def here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("TUNESMITH_PRIVACY_KEY_FILE", raising=False)
-    monkeypatch.delenv("TUNESMITH_VAULT_KEY_FILE", raising=False)
-    (tmp_path / "key").write_text("an example of a project key, long enough")
-    (tmp_path / "vault-key").write_text("another example of a key, long enough")
-    return tmp_path
+def here(keys_here):
+    return keys_here
 
 
 def jsonl(rows) -> str:

@@ -10,7 +10,7 @@ from transformers import AutoModelForCausalLM
 
 from tests.model.tuning import logits, trained
 from tunesmith.cli import main
-from tunesmith.errors import ModelError, UsageError
+from tunesmith.errors import ModelError, ResourceError, UsageError
 from tunesmith.model.load import load_model, save_model
 from tunesmith.recipe import ModelSection
 from tunesmith.workflows.merge import merge_adapter
@@ -75,3 +75,28 @@ def test_the_command_tells_the_figures_and_what_comes_next(saved, tmp_path, caps
     assert json.loads(capsys.readouterr().out)["model"] == str(tmp_path / "two")
     assert main(["merge", str(tmp_path / "none"), "--output", str(tmp_path / "three")]) == 4
     assert capsys.readouterr().err.count("\n") <= 2
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(saved, tmp_path, monkeypatch):
+    folder, _ = saved("lora")
+
+    def full(*arguments, **settings):
+        raise Exception("No space left on device (os error 28)")  # what the tokenizers library raises
+
+    monkeypatch.setattr("tunesmith.workflows.merge.save_model", full)
+    with pytest.raises(ResourceError, match=r"out: could not be written \(No space left.*Free space, or name another"):
+        merge_adapter(str(folder), tmp_path / "out")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["lora"]
+
+
+def test_what_is_no_adapter_and_no_model_is_one_clear_line(saved, tmp_path):
+    (tmp_path / "notes").mkdir()
+    for target, told in [
+        (tmp_path / "lorra", "lorra: no such model folder. Did you mean `lora`?"),
+        ("lorra", "lorra: not a folder here. Name a run, or the folder of an adapter."),
+        (tmp_path / "notes", "notes: no adapter_config.json, so this is no adapter."),
+    ]:
+        saved("lora")
+        with pytest.raises(ModelError) as raised:
+            merge_adapter(str(target), tmp_path / "out")
+        assert told in str(raised.value)

@@ -8,7 +8,7 @@ from tests.model.tuning import attached, open_for, train_steps
 from tunesmith.cli.chat import Conversation, _command, help_text
 from tunesmith.errors import ModelError, UsageError
 from tunesmith.lm import Sampling
-from tunesmith.model.load import save_model
+from tunesmith.model.load import adapter_folder, save_model
 from tunesmith.records import Message
 from tunesmith.workflows.chat import open_chat
 from tunesmith.workflows.switching import name_of
@@ -63,3 +63,12 @@ def test_adapters_that_cannot_share_a_base_are_refused(model_folders, tmp_path):
 
 def test_an_adapter_is_called_by_its_run():
     assert (name_of("runs/a.b"), name_of("runs/a/model"), name_of("runs/a/model/")) == ("a.b", "a", "a")
+
+
+def test_what_is_no_adapter_is_one_clear_line(tmp_path):
+    with pytest.raises(UsageError, match="--adapter: a model behind an API has no adapters to switch between"):
+        open_chat("openai:m@http://127.0.0.1:9", others=["one"])
+    with pytest.raises(ModelError, match="nowhere: not a folder here. Name a run, or the folder of an adapter."):
+        adapter_folder("nowhere")
+    with pytest.raises(ModelError, match="no adapter_config.json, so this is no adapter"):
+        adapter_folder(str(tmp_path))

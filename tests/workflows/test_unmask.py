@@ -21,14 +21,9 @@ ROWS = [
 
 
 @pytest.fixture
-def here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("TUNESMITH_PRIVACY_KEY_FILE", raising=False)
-    monkeypatch.delenv("TUNESMITH_VAULT_KEY_FILE", raising=False)
-    (tmp_path / "key").write_text("an example of a project key, long enough")
-    (tmp_path / "vault-key").write_text("another example of a key, long enough")
-    (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS))
-    return tmp_path
+def here(keys_here):
+    (keys_here / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS))
+    return keys_here
 
 
 def mask(name: str, **options) -> None:
@@ -88,6 +83,8 @@ def test_without_its_key_or_with_another_a_vault_stays_shut(here):
         unmask_file("m-in.jsonl", "back.jsonl", "v", vault_key_file="key")
     with pytest.raises(DataError, match="no-vault: no such file"):
         unmask_file("m-in.jsonl", "back.jsonl", "no-vault", vault_key_file="key")
+    with pytest.raises(DataError, match="is a folder where a file is expected. Name the vault in it"):
+        unmask_file("m-in.jsonl", "back.jsonl", here, vault_key_file="key")
 
 
 def test_the_output_is_none_of_the_inputs_and_keeps_the_format(here):

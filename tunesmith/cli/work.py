@@ -144,10 +144,15 @@ def _work(recipe, output_dir, overrides, resume, overwrite, dry_run, as_json, *,
 
 
 def load(path: Path, overrides: list[str] | None, console: Any) -> Any:
-    """The recipe with its overrides, and its paths found."""
+    """The recipe with its overrides, its stages checked and its paths found."""
     from tunesmith.recipe import load_recipe, resolve_paths
 
-    return resolve_paths(load_recipe(path, overrides or (), notify=console.notice), path)
+    recipe = load_recipe(path, overrides or (), notify=console.notice)
+    with importing():
+        from tunesmith.curation.pipeline import bind_stages
+
+    bind_stages(recipe.curate, path=str(path))
+    return resolve_paths(recipe, path)
 
 
 def _refuse_early(folder: Path, recipe: Any, resume: bool, overwrite: bool) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from tunesmith.curation import decontaminate
 from tunesmith.curation.card import write_card
+from tunesmith.curation.language import release_languages
 from tunesmith.curation.prepared import SPLITS, Curated, Prepared, lines_of
 from tunesmith.curation.profile import Profile, licenses_of
 from tunesmith.curation.sources import ReadReport
@@ -41,6 +42,7 @@ def write_prepared(prepared: Prepared, folder: Pathlike) -> Path:
     write_jsonl(folder / "dropped.jsonl", (drop.to_dict() for drop in prepared.drops))
     write_jsonl(folder / "changes.jsonl", prepared.changes)
     _describe(folder, prepared.funnel, profile, prepared.reports)
+    release_languages()  # a training in this process has no use for them
     return folder
 
 

@@ -112,6 +112,11 @@ def _is_wanted(asked: str, languages: list[str]) -> bool:
     return (quotes or NAMES_A_LANGUAGE.search(asked) is not None) and identify_language(asked) in (UNKNOWN, *languages)
 
 
+def release_languages() -> None:
+    """Let go of the tables that `identify_language` reads (some 90 MB) until it is asked again."""
+    _identifier.cache_clear()
+
+
 @functools.cache
 def _identifier() -> Any:
     # Loaded when first asked: its tables take a second, and most runs name no language.

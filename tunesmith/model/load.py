@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import warnings
@@ -128,9 +129,10 @@ def load_tokenizer(section: ModelSection) -> tuple[PreTrainedTokenizerBase, PreT
     """The tokenizer and the config, without the weights: enough to render and count."""
     folder = locate(section.name_or_path)
     base = adapters.base_of(Path(folder)).name_or_path if adapters.is_adapter(folder) else folder
+    config = _config(locate(base), section)  # first: it is what tells a model from any other folder
     tokenizer = _tokenizer(folder, section)
     _add_tokens(tokenizer, section.add_tokens)
-    return tokenizer, _config(locate(base), section)
+    return tokenizer, config
 
 
 def _add_tokens(tokenizer: PreTrainedTokenizerBase, tokens: Sequence[str]) -> tuple[int, ...]:
@@ -183,6 +185,22 @@ def locate(name_or_path: str) -> str:
     return name_or_path
 
 
+def adapter_folder(name_or_path: str) -> Path | None:
+    """The folder of the adapter that a name stands for, or None where it is a whole model. Raises `ModelError` for neither."""
+    folder = Path(locate(name_or_path))
+    if adapters.is_adapter(folder):
+        return folder
+    if not folder.is_dir():
+        raise ModelError(
+            f"{name_or_path}: not a folder here. Name a run, or the folder of an adapter.{_near_folder(folder)}"
+        )
+    if not (folder / "config.json").is_file():
+        raise ModelError(
+            f"{folder}: no adapter_config.json, so this is no adapter. Name a run, or a folder that save_pretrained() wrote."
+        )
+    return None
+
+
 def _near_folder(folder: Path) -> str:
     if not folder.parent.is_dir():
         return ""
@@ -195,6 +213,8 @@ def _config(folder: str, section: ModelSection) -> PreTrainedConfig:
         raise ModelError(
             f"{folder}: no config.json, so this is no model folder. Name a folder that save_pretrained() wrote."
         )
+    if path.is_dir() and not _is_object(path / "config.json"):
+        raise ModelError(f"{path / 'config.json'}: is no JSON object, so it is damaged. Copy the model again.")
     with _told(folder, "model"):
         config = AutoConfig.from_pretrained(folder, **_options(section))
     if getattr(config, "auto_map", None) and not section.trust_remote_code:
@@ -203,6 +223,15 @@ def _config(folder: str, section: ModelSection) -> PreTrainedConfig:
             "Read that code, then set model.trust_remote_code: true and pin model.revision."
         )
     return config
+
+
+def _is_object(path: Path) -> bool:
+    try:
+        return isinstance(json.loads(path.read_text("utf-8")), dict)
+    except ValueError:
+        return False
+    except OSError:  # told by whoever loads it
+        return True
 
 
 def _tokenizer(folder: str, section: ModelSection) -> PreTrainedTokenizerBase:

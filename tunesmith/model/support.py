@@ -8,8 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from transformers import PreTrainedConfig
+
 from tunesmith.errors import ModelError
-from tunesmith.model.load import LoadedModel
+from tunesmith.model.load import LoadedModel, context_length
 from tunesmith.model.probe import Capabilities, has_windowed_layers
 from tunesmith.recipe import AdapterSection, PrefixSection, PromptSection
 
@@ -78,16 +80,27 @@ def capabilities_with(section: AdapterSection, loaded: LoadedModel, found: Capab
     return replace(found, can_pack=can_pack, can_batch_prompts=can_batch, flattens=found.flattens and can_pack)
 
 
-def reserving(section: AdapterSection, loaded: LoadedModel) -> LoadedModel:
-    """The model with room kept for what the method puts in front of every row. Raises `ModelError` where none is left."""
-    num = section.num_virtual_tokens if isinstance(section, (PrefixSection, PromptSection)) else 0
-    reserved = replace(loaded, num_reserved_tokens=num)
-    if reserved.context_length is not None and reserved.context_length < 1:
+def room_for_text(section: AdapterSection, config: PreTrainedConfig, name: str) -> int | None:
+    """Most tokens of a text that the model called ``name`` takes beside what the method puts in front of every row, or None
+    where it has no limit. Raises `ModelError` where no room is left."""
+    length, num = context_length(config), _num_in_front(section)
+    if length is None:
+        return None
+    if num >= length:
         raise ModelError(
-            f"adapter.num_virtual_tokens: {num} leave no room for text in the {loaded.context_length} tokens of "
-            f"{loaded.name_or_path}. Lower it."
+            f"adapter.num_virtual_tokens: {num} leave no room for text in the {length} tokens of {name}. Lower it."
         )
-    return reserved
+    return length - num
+
+
+def reserving(section: AdapterSection, loaded: LoadedModel) -> LoadedModel:
+    """The model with that room kept (see `room_for_text`)."""
+    room_for_text(section, loaded.config, loaded.name_or_path)
+    return replace(loaded, num_reserved_tokens=_num_in_front(section))
+
+
+def _num_in_front(section: AdapterSection) -> int:
+    return section.num_virtual_tokens if isinstance(section, (PrefixSection, PromptSection)) else 0
 
 
 def check_gradient_checkpointing(section: AdapterSection, loaded: LoadedModel) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tunesmith.curation.sources import read_records
+from tunesmith.errors import UsageError
 from tunesmith.lm import Conversation, Sampling
 from tunesmith.model.remote import RemoteModel
 from tunesmith.progress import SilentProgress
@@ -68,6 +69,8 @@ def open_chat(
     """
     pool = read_records(str(shots), require_answer=True)[0] if shots is not None else []
     if target.startswith("openai:"):
+        if others:
+            raise UsageError("--adapter: a model behind an API has no adapters to switch between. Leave it out.")
         return Chat(RemoteModel.from_target(target, max_retries=1), system or "", pool, num_shots)
     opened = open_model(ModelSection(name_or_path=target), template or "auto", console=SilentProgress())
     together = open_together(opened, others) if others else None

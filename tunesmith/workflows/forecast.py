@@ -19,14 +19,16 @@ from transformers import (
     AutoModelForSeq2SeqLM,
     PreTrainedConfig,
     PreTrainedModel,
-    PreTrainedTokenizerBase,
 )
 
 from tunesmith import hardware
+from tunesmith.model import adapters
+from tunesmith.model.adapters.tokens import grow
 from tunesmith.model.footprint import Footprint
 from tunesmith.model.forward import Forward
 from tunesmith.model.generate import LocalModel
-from tunesmith.model.load import context_length, kind_of, load_tokenizer
+from tunesmith.model.load import kind_of, load_tokenizer, locate
+from tunesmith.model.support import room_for_text
 from tunesmith.progress import Progress, SilentProgress
 from tunesmith.recipe import ModelSection, Recipe, make_recipe
 from tunesmith.rendering.collate import Batch
@@ -105,8 +107,9 @@ class Plan:
 class Forecast:
     """What a recipe's training will take on this machine, in bytes and seconds.
 
-    ``process_bytes`` is what Python and its libraries hold before there is a model. ``changes`` are settings that would make
-    a run fit which does not: none are needed (empty), or none of those known are enough (None).
+    ``process_bytes`` is what Python, the data and every library that training needs hold, measured after the trials with
+    their models gone. ``changes`` are settings that would make a run fit which does not: none are needed (empty), or none
+    of those known are enough (None).
     """
 
     architecture: str
@@ -139,11 +142,12 @@ def forecast(recipe: Recipe, *, console: Progress = SilentProgress()) -> Forecas
     prepared = read_data(recipe, console)
     tokenizer, config = load_tokenizer(recipe.model)
     template = load_template(recipe.template.name, tokenizer=tokenizer, kind=kind_of(config))
-    max_length = fitting_length(recipe.train, context_length(config), console)
+    room = room_for_text(recipe.adapter, config, recipe.model.name_or_path)
+    max_length = fitting_length(recipe.train, room, console)
     examples, _ = make_examples(recipe, prepared, tokenizer, template, kind_of(config), max_length)
     free_bytes = _free_bytes()
     console.say("Trying a few steps on two shallow random copies of the model")
-    taken, plan = _taken(config, tokenizer, examples, recipe)
+    taken, plan = _taken(config, examples, recipe)
     give_back_freed_memory()
     process_bytes = hardware.held_memory_bytes()  # with every library that training needs
     seconds = plan.num_tokens * taken.seconds_per_token + plan.num_steps * taken.seconds_per_update
@@ -164,7 +168,7 @@ def forecast(recipe: Recipe, *, console: Progress = SilentProgress()) -> Forecas
         seconds=seconds,
         tokens_per_second=plan.num_tokens / seconds,
         fits=fits,
-        changes=() if fits else _changes_that_fit(config, tokenizer, examples, recipe, SPARE * free_bytes),
+        changes=() if fits else _changes_that_fit(config, examples, recipe, SPARE * free_bytes),
     )
 
 
@@ -186,30 +190,38 @@ def num_layers(config: PreTrainedConfig) -> int:
     return config.num_hidden_layers
 
 
-def _taken(
-    config: PreTrainedConfig, tokenizer: PreTrainedTokenizerBase, examples: Examples, recipe: Recipe
-) -> tuple[Taken, Plan]:
+def _taken(config: PreTrainedConfig, examples: Examples, recipe: Recipe) -> tuple[Taken, Plan]:
     """What training takes at full depth, and what is to be done."""
     full = num_layers(config)
     deeper = min(full, 1 + max(1, full // DEPTH_SHARE))
     with explained_memory(), TemporaryDirectory() as folder:
-        found = []
-        for depth in sorted({1, deeper}):
-            place = Path(folder) / str(depth)
-            random_copy(config, depth).save_pretrained(place)
-            tokenizer.save_pretrained(place)
-            found.append(_tried(place, examples, recipe))
-    (one, plan), (two, _) = found[0], found[-1]
-    return (one.carried_on(two, (full - 1) / (deeper - 1)) if deeper > 1 else one), plan
+        deep, plan = _tried(_save_copy(config, deeper, recipe.model, Path(folder) / "deep"), examples, recipe)
+        if deeper == 1:
+            return deep, plan
+        one, _ = _tried(_save_copy(config, 1, recipe.model, Path(folder) / "one"), examples, recipe, plan)
+    return one.carried_on(deep, (full - 1) / (deeper - 1)), plan
 
 
-def _tried(folder: Path, examples: Examples, recipe: Recipe) -> tuple[Taken, Plan]:
-    """What training took on the model in the folder, opened and trained as a run does it."""
+def _save_copy(config: PreTrainedConfig, depth: int, section: ModelSection, folder: Path) -> ModelSection:
+    """Write a `random_copy` and the model's tokenizer, and return what stands in a recipe for them.
+
+    The tokens that the recipe adds are added again when the copy is opened, so that their rows are new there too.
+    """
+    tokenizer, _ = load_tokenizer(section.model_copy(update={"add_tokens": ()}))
+    model = random_copy(config, depth)
+    if adapters.is_adapter(locate(section.name_or_path)):  # its tokenizer has what was added with it
+        grow(model, len(tokenizer))
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return ModelSection(name_or_path=str(folder), add_tokens=section.add_tokens)
+
+
+def _tried(copied: ModelSection, examples: Examples, recipe: Recipe, plan: Plan | None = None) -> tuple[Taken, Plan]:
+    """What training took on that model, opened and trained as a run does it; the plan is made where there is none yet."""
     section, objective = recipe.train, OBJECTIVES[recipe.train.objective].of(recipe.train)
-    copied = ModelSection(name_or_path=str(folder))
     opened = open_model(copied, recipe.template.name, console=SilentProgress(), to_tune=recipe.adapter)
     forward = forward_to_train(opened, recipe).train()
-    plan = _plan(opened, forward, examples, recipe)
+    plan = plan or _plan(opened, forward, examples, recipe)
     with Footprint((*forward.model.parameters(), *forward.model.buffers())) as footprint:
         weights = Weights(forward.model, section.precision)
         optimizer = optimizer_of(weights, section)
@@ -259,16 +271,12 @@ def _free_bytes() -> int:
 
 
 def _changes_that_fit(
-    config: PreTrainedConfig,
-    tokenizer: PreTrainedTokenizerBase,
-    examples: Examples,
-    recipe: Recipe,
-    most_bytes: float,
+    config: PreTrainedConfig, examples: Examples, recipe: Recipe, most_bytes: float
 ) -> tuple[str, ...] | None:
     """The first of `ALTERNATIVES` that changes something and takes no more memory than that."""
     for changes in ALTERNATIVES:
         other = _changed(recipe, changes)
-        if other != recipe and _taken(config, tokenizer, examples, other)[0].peak_bytes <= most_bytes:
+        if other != recipe and _taken(config, examples, other)[0].peak_bytes <= most_bytes:
             return changes
     return None
 

@@ -10,15 +10,16 @@ from typing import Any
 
 import torch
 
-from tunesmith.errors import ResourceError, UsageError
+from tunesmith.errors import UsageError
 from tunesmith.files import read_json
 from tunesmith.model import adapters
-from tunesmith.model.load import LoadedModel, load_model, locate, save_model
+from tunesmith.model.load import LoadedModel, adapter_folder, load_model, save_model
 from tunesmith.model.probe import probe_logits
 from tunesmith.model.quantize import quantized_as
 from tunesmith.progress import Progress, SilentProgress
 from tunesmith.recipe import ModelSection
 from tunesmith.workflows.opening import explained_memory, num_parameters
+from tunesmith.workflows.saving import written_whole
 
 
 @dataclass(frozen=True)
@@ -52,10 +53,11 @@ def merge_adapter(
 
     Raises:
         UsageError: there is no adapter to merge, nothing to quantize again, or something in the output folder.
-        ModelError: an adapter of this kind cannot be merged, or does not fit.
+        ModelError: there is no model, an adapter of this kind cannot be merged, or it does not fit.
+        ResourceError: the output cannot be written.
     """
-    folder = Path(locate(target))
-    if not adapters.is_adapter(folder):
+    folder = adapter_folder(target)
+    if folder is None:
         raise UsageError(f"{target}: no adapter, but a whole model already. Use it as it is.")
     quantization = adapters.base_of(folder).quantization
     if requantize and quantization is None:
@@ -77,9 +79,7 @@ def _merge(target: str, folder: Path, output: Path, requantize: bool, console: P
     after, effect = probe_logits(merged), (live - base).norm().item()
     total = num_parameters(merged.model)[0]
     facts = {"max_difference": _largest(after - live), "share_of_effect": _share(after - live, effect)}
-    staging = output.with_name(f"{output.name}.tmp")
-    shutil.rmtree(staging, ignore_errors=True)
-    try:
+    with written_whole(output, "Free space, or name another folder.") as staging:
         save_model(merged.model, merged.tokenizer, staging, stop_token_ids=_stop_token_ids(folder))
         if requantize:
             console.say(f"Quantizing again ({quantization})")
@@ -91,13 +91,6 @@ def _merge(target: str, folder: Path, output: Path, requantize: bool, console: P
             facts["requantized_share_of_effect"] = _share(lost, effect)
             shutil.rmtree(staging)
             save_model(again.model, again.tokenizer, staging, stop_token_ids=_stop_token_ids(folder))
-        if output.is_dir():
-            output.rmdir()
-        staging.rename(output)
-    except OSError as error:
-        raise ResourceError(f"{output}: could not be written ({error}). Free space, or name another folder.") from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
     return Merged(str(output), total, **facts)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from tunesmith.curation.data_folder import read_split
 from tunesmith.curation.pipeline import prepare
 from tunesmith.curation.prepared import SPLITS, Prepared
-from tunesmith.errors import DataError, RowError
+from tunesmith.errors import DataError, RowError, TrainingError, did_you_mean
 from tunesmith.files import Pathlike, read_json, read_jsonl
 from tunesmith.model.load import Kind
 from tunesmith.privacy.keys import read_key
@@ -51,7 +51,7 @@ def read_data(
     recipe: Recipe, console: Progress, *, outside: Iterable[Pathlike] = (), work: Path | None = None
 ) -> Prepared:
     """The recipe's records: read, cleaned and split. The key of surrogates, where one is set, must lie ``outside``;
-    ``work`` is where to go on after an interruption (see `prepare`)."""
+    ``work`` is where to go on after an interruption (see `prepare`). Raises what `prepare` and `check_weights` do."""
     console.say(f"Reading {', '.join(source.path for source in recipe.data.sources)}")
     prepared = prepare(recipe.data, recipe.curate, key=read_key(outside=outside), work=work, console=console)
     for notice in prepared.notices:
@@ -62,7 +62,20 @@ def read_data(
     console.say(
         f"{sum(kept.values()):,} records left: " + ", ".join(f"{count:,} {split}" for split, count in kept.items())
     )
+    check_weights(recipe.train.task_weights, (record.task for record in prepared.train))
     return prepared
+
+
+def check_weights(weights: Mapping[str, float], tasks: Iterable[str]) -> None:
+    """Raise `TrainingError` where a task is weighed that no training record has."""
+    found = set(tasks) if weights else set()
+    for task in weights:
+        if task not in found:
+            named = sorted(found - {""})
+            raise TrainingError(
+                f"train.task_weights: no training record has the task `{task}`.{did_you_mean(task, named)} "
+                + (f"There are: {', '.join(named[:20])}." if named else "The records name no tasks.")
+            )
 
 
 def _tell_losses(prepared: Prepared, console: Progress) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tunesmith.model.load import context_length, kind_of, load_tokenizer
+from tunesmith.model.load import kind_of, load_tokenizer
+from tunesmith.model.support import room_for_text
 from tunesmith.progress import Progress, SilentProgress
 from tunesmith.recipe import Recipe
 from tunesmith.rendering.templates import load_template
@@ -20,7 +21,8 @@ def preview(recipe: Recipe, *, limit: int, console: Progress = SilentProgress())
     prepared = read_data(recipe, console)
     tokenizer, config = load_tokenizer(recipe.model)
     template = load_template(recipe.template.name, tokenizer=tokenizer, kind=kind_of(config))
-    max_length = fitting_length(recipe.train, context_length(config), console)
+    room = room_for_text(recipe.adapter, config, recipe.model.name_or_path)
+    max_length = fitting_length(recipe.train, room, console)
     examples, _ = make_examples(recipe, prepared, tokenizer, template, kind_of(config), max_length)
     return {
         **examples.train_ledger.to_dict(),

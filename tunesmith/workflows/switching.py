@@ -11,7 +11,7 @@ from torch import nn
 from tunesmith.errors import ModelError, UsageError, did_you_mean
 from tunesmith.model import adapters
 from tunesmith.model.generate import LocalModel
-from tunesmith.model.load import load_tokenizer, locate
+from tunesmith.model.load import adapter_folder, load_tokenizer, locate
 from tunesmith.recipe import ModelSection
 from tunesmith.rendering.templates import load_template
 
@@ -62,8 +62,8 @@ def open_together(opened: LocalModel, others: Sequence[str]) -> Switchable:
     for number, other in enumerate(others, start=2):
         if name_of(other) in (BASE, *together.models):
             raise UsageError(f"--adapter {other}: `{name_of(other)}` is taken already. Rename its folder.")
-        folder = Path(locate(other))
-        if not adapters.is_adapter(folder):
+        folder = adapter_folder(other)
+        if folder is None:
             raise UsageError(f"--adapter {other}: is a whole model, and not an adapter of the base of {first}.")
         theirs = adapters.base_of(folder)
         if locate(theirs.name_or_path) != locate(base.name_or_path) or theirs.quantization != base.quantization:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import platform
 import resource
-import shutil
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -13,11 +12,10 @@ from dataclasses import asdict
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from torch import nn
 
 from tunesmith import __version__
-from tunesmith.errors import ResourceError, TrainingError, did_you_mean
+from tunesmith.errors import TrainingError
 from tunesmith.files import write_json
 from tunesmith.model import adapters
 from tunesmith.model.forward import Forward, base_model
@@ -32,7 +30,7 @@ from tunesmith.rendering.collate import Batch, Packed, collate
 from tunesmith.rendering.pack import best_fit
 from tunesmith.rendering.tokenize import Encoded
 from tunesmith.run import FREE_ON_RESUME, Run, package_version
-from tunesmith.training.checkpoint import ENVIRONMENT, require_space, sync_files
+from tunesmith.training.checkpoint import ENVIRONMENT, require_space
 from tunesmith.training.layers import freeze, recompute_layers
 from tunesmith.training.loop import Place, Rows, TrainResult, accumulate, num_steps_of, train
 from tunesmith.training.memory import held_bytes
@@ -43,7 +41,8 @@ from tunesmith.training.precision import Weights
 from tunesmith.training.threads import choose_num_threads, recorded_num_threads
 from tunesmith.training.validation import validate
 from tunesmith.workflows.opening import explained_memory, model_sha256, num_parameters
-from tunesmith.workflows.prepare import Examples
+from tunesmith.workflows.prepare import Examples, check_weights
+from tunesmith.workflows.saving import written_whole
 from tunesmith.workflows.signals import StopRequest
 
 PROBED_TOKENS = 512
@@ -200,13 +199,7 @@ def both_rows(opened: LocalModel, examples: Examples, recipe: Recipe, console: P
 def _tasks_told(examples: Sequence[Encoded], weights: Mapping[str, float]) -> list[str]:
     """The tasks whose losses are told apart, where there are several: those that are weighed, then the largest."""
     counts = Counter(example.task for example in examples)
-    named = [task for task in counts if task]
-    for task in weights:
-        if task not in counts:
-            raise TrainingError(
-                f"train.task_weights: no training record has the task `{task}`.{did_you_mean(task, named)} "
-                + (f"There are: {', '.join(sorted(named)[:20])}." if named else "The records name no tasks.")
-            )
+    check_weights(weights, counts)  # its records may all have been too long
     ordered = sorted(counts, key=lambda task: (task not in weights, -counts[task], task))
     return sorted(ordered[:MAX_TASKS]) if len(ordered) > 1 else []
 
@@ -247,26 +240,13 @@ def _fingerprint(opened: LocalModel, examples: Examples, recipe: Recipe) -> dict
 
 
 def _save_result(opened: LocalModel, forward: Forward, run: Run) -> None:
-    """Write ``model/`` whole or not at all; a model tuned on top of a merged adapter is written in full."""
+    """Write ``model/``; a model tuned on top of a merged adapter is written in full."""
     loaded = opened.loaded
     loaded.tokenizer.chat_template = opened.template.source
     model = adapters.merge(forward.model) if loaded.is_stacked else forward.model
-    staging = run.model_dir.with_name("model.tmp")
-    shutil.rmtree(staging, ignore_errors=True)
-    try:
+    with written_whole(run.model_dir, "Free space, then go on with --resume.", replace=True) as staging:
         save_model(model, loaded.tokenizer, staging, stop_token_ids=opened.stop_token_ids())
-        sync_files(staging)
         run.mark_unfinished()
-        shutil.rmtree(run.model_dir, ignore_errors=True)
-        staging.rename(run.model_dir)
-    except Exception as error:
-        shutil.rmtree(staging, ignore_errors=True)
-        # tokenizers raises a bare Exception: "No space left on device (os error 28)"
-        if isinstance(error, (OSError, SafetensorError)) or "os error" in str(error):
-            raise ResourceError(
-                f"{run.model_dir}: could not be written ({error}). Free space, then go on with --resume."
-            ) from error
-        raise
 
 
 def _facts(opened: LocalModel, recipe: Recipe, result: TrainResult, total: int, trainable: int) -> dict[str, Any]:

@@ -45,6 +45,8 @@ def unmask_file(
     """
     progress = progress or SilentProgress()
     form = format_of(Path(path), Path(output))
+    if Path(vault).is_dir():
+        raise DataError(f"{vault}: is a folder where a file is expected. Name the vault in it.")
     if not Path(vault).is_file():
         raise missing_path(Path(vault))
     refuse_overwriting([name for name in (path, vault, vault_key_file) if name is not None], [output])

@@ -18,7 +18,16 @@ from tunesmith.errors import ModelError, did_you_mean
 from tunesmith.model.adapters import bottleneck, low_rank, virtual
 from tunesmith.model.adapters.bottleneck import BottleneckModel
 from tunesmith.model.adapters.quiet import quiet
-from tunesmith.model.adapters.saved import CONFIG_FILE, Base, base_of, check_base, is_adapter, read_config, write_notes
+from tunesmith.model.adapters.saved import (
+    CONFIG_FILE,
+    WEIGHTS_FILE,
+    Base,
+    base_of,
+    check_base,
+    is_adapter,
+    read_config,
+    write_notes,
+)
 from tunesmith.model.adapters.virtual import num_prepended_logits, num_virtual_tokens
 from tunesmith.model.quantize import quantized_as, quantized_layers
 from tunesmith.recipe import (
@@ -95,6 +104,9 @@ def load(model: nn.Module, folder: Path, name: str = "default") -> Adapted:
 
 
 def _does_not_fit(folder: Path, error: Exception) -> str:
+    if isinstance(error, SafetensorError) or not (folder / WEIGHTS_FILE).is_file():
+        what = f"is damaged ({error})" if isinstance(error, SafetensorError) else "is missing"
+        return f"{folder / WEIGHTS_FILE}: {what}. Copy the adapter again."
     return f"{folder}: the adapter does not fit its base model {base_of(folder).name_or_path}: {' '.join(str(error).split())[:200]}"
 
 
