@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from tunesmith.evaluation.scorers import score_answers
+from tunesmith.evaluation.scorers import with_scores
 from tunesmith.evaluation.summary import summarize
 
 CAPITALS = {
@@ -136,11 +136,7 @@ def write_evaluation(
         for task, family in names.items():
             group = task.removesuffix(family).rstrip("/")
             rows = _answers(system, task, samples_per_task, skills.get(task, skills.get(family, skill)))
-            scores = score_answers([row["prediction"] for row in rows], [row["references"] for row in rows])
-            scored = [
-                {**row, **({"group": group} if group else {}), "scores": score}
-                for row, score in zip(rows, scores, strict=True)
-            ]
+            scored = [{**row, **({"group": group} if group else {})} for row in with_scores(rows)]
             _write_lines(eval_dir / system / f"{task.replace('/', '_')}.jsonl", scored)
     summarize(eval_dir, systems=systems, tasks=names, num_resamples=num_resamples, metric=metric)
 

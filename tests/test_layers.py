@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[1] / "tunesmith"
 LAYERS = (
     {"errors", "records", "lm", "files", "stats", "progress", "builtin", "hardware"},
-    {"recipe", "aliases", "validation", "yaml_text", "run", "registry", "privacy"},
+    {"recipe", "aliases", "validation", "yaml_text", "run", "registry", "checks", "privacy"},
     {"curation", "rendering"},
     {"model"},
     {"training", "evaluation"},
@@ -23,6 +23,7 @@ LAYERS = (
 TOGETHER = (
     {"recipe", "aliases", "validation", "yaml_text", "run"},
     {"errors", "records", "lm", "files", "builtin"},
+    {"registry", "checks"},
     LAYERS[5],
 )
 HEAVY = {"torch", "transformers", "peft", "datasets", "safetensors", "accelerate"}

@@ -265,10 +265,10 @@ WRONG = [
     ("evaluate: {tasks: x.jsonl}", "evaluate.tasks: must be a list of texts, got 'x.jsonl'."),
     ("evaluate: {base_num_shots: [0, x]}", "evaluate.base_num_shots[1]: must be a whole number, got 'x'."),
     (
-        "evaluate: {metric: verbatim}",
-        "evaluate.metric: must be exact_match, verbatim_match, f1, rouge1, rouge2, rougeL, bleu, chrf, accuracy or"
-        " macro_f1, got 'verbatim'. Did you mean `verbatim_match`?",
+        "evaluate: {phrasings: [Hello]}",
+        "evaluate: phrasings: 'Hello' does not say where the request stands. Write {prompt} in it.",
     ),
+    ("evaluate: {num_shots: [-1]}", "evaluate.num_shots[0]: must be at least 0, got -1."),
     ("evaluate: {max_samples: 0}", "evaluate.max_samples: must be at least 1, got 0. By default 200:"),
     ("template: {name: 3}", "template.name: must be text, got 3."),
     ("output_dir: 2024-01-02", "output_dir: must be text, got a date (put it in quotes)."),

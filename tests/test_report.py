@@ -16,7 +16,8 @@ import yaml
 
 from tests.run_folder import TASKS, Skill, write_evaluation, write_run
 from tunesmith.errors import DataError
-from tunesmith.evaluation.summary import summarize, verdict_sentence
+from tunesmith.evaluation.summary import summarize
+from tunesmith.evaluation.verdict import verdict_sentence
 from tunesmith.report import write_report
 from tunesmith.report.charts import Interval, Series, draw_bullet, draw_lines, fit_axis
 from tunesmith.report.facts import Facts
@@ -450,7 +451,7 @@ def test_answers_of_other_models_are_compared_under_their_own_names(tmp_path):
     (tmp_path / "eval/tuned").rename(tmp_path / "eval/model_b")
     summarize(tmp_path / "eval", num_resamples=400)
     page = page_of(tmp_path)
-    assert words_of(select(page, "h1")[0]) == "Better than model a"
+    assert words_of(select(page, "h1")[0]) == "Model b is better than model a"
     assert "one training run" not in page.text_content()
     assert "model b scored higher than model a" in words_of(page.get_element_by_id("examples"))
 
@@ -504,7 +505,9 @@ def test_undefined_numbers_are_printed_as_not_available(run):
     assert words_of(select(page, "h1")[0]) == "Evaluated, without a score"
     assert "n/a" in words_of(page.get_element_by_id("systems"))
     for word in ("None", "nan", "inf", "null"):
-        assert not re.search(rf"\b{word}\b(?!:)", words_of(page.find("body")).replace("evaluate.max_samples: null", ""))
+        assert not re.search(
+            rf"\b{word}\b(?!:)", words_of(page.find(".//main")).replace("evaluate.max_samples: null", "")
+        )
 
 
 def test_sixty_tasks_are_folded_and_seen_at_a_glance(tmp_path):

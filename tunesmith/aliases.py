@@ -145,6 +145,8 @@ ADVICE: dict[str, str] = {
     "dataset_dir": "Write the folder in the path: any file, glob or folder can stand in data.sources.",
     "warmup_steps": "Say it as a share of the steps: train.warmup_ratio.",
     "global_batch_size": "It is train.per_device_train_batch_size times train.gradient_accumulation_steps.",
+    "greater_is_better": "It is known of every metric; delete the line.",
+    "load_best_model_at_end": "The best weights are kept where train.early_stopping_patience is set; delete the line.",
     "max_samples": "Say data.max_records (to train on) or evaluate.max_samples (to be tested on).",
     "name": "The run is named by output_dir; the template by template.name.",
     "fp16": "Say `train.precision: bf16` or `fp32`.",

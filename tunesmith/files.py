@@ -724,6 +724,15 @@ def _atomic(path: Path) -> Iterator[BinaryIO]:
             temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def explained_writing(path: Pathlike) -> Iterator[None]:
+    """Turn what the system says about a file that cannot be written into one line. Raises `ResourceError`."""
+    try:
+        yield
+    except OSError as error:
+        raise _cannot_write(Path(path), error) from None
+
+
 def _maybe_gzipped(path: Path, raw: BinaryIO) -> Iterator[BinaryIO]:
     if not path.name.lower().endswith(".gz"):
         yield raw

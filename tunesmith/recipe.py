@@ -293,6 +293,11 @@ class TrainSection(Section):
     early_stopping_patience: int | None = Field(
         None, ge=1, description="Stop after this many validations without a better loss, and keep the best weights."
     )
+    metric_for_best_model: str | None = Field(
+        None,
+        description="Stop and keep by what evaluate.every_steps measures instead of the validation loss, e.g."
+        " own_exact_match or general_bits_per_byte.",
+    )
     num_threads: int | None = Field(
         None,
         ge=1,
@@ -315,26 +320,70 @@ class TrainSection(Section):
         return self
 
 
-MetricName = Literal[
-    "exact_match", "verbatim_match", "f1", "rouge1", "rouge2", "rougeL", "bleu", "chrf", "accuracy", "macro_f1"
-]
+NumShots = Annotated[int, Field(ge=0)]
 
 
 class EvaluateSection(Section):
     """The comparison of base and tuned."""
 
     tasks: tuple[str, ...] = Field((), description="Files to be tested on besides the run's own test split.")
-    metric: MetricName | None = Field(
+    suites: tuple[str, ...] = Field(
+        ("own",),
+        min_length=1,
+        description="What is asked: own (the tests above), instructions, consistency, general, shots; or quick, or full.",
+    )
+    metric: str | None = Field(
         None,
         description="Metric of the headline, e.g. verbatim_match where case and punctuation count; by default it"
         " follows from the answers: accuracy for labels, exact_match for short ones, else rougeL.",
     )
+    metrics: dict[str, tuple[str, ...]] = Field(
+        {},
+        description="The metrics a task shows: {TASK, the stem of a file, a suite or '*': [names]}; by default they follow"
+        " from what is asked.",
+    )
+    run_code: bool = Field(
+        False, description="Run programs that a model wrote, to score them; in a process of their own with limits."
+    )
     max_samples: int | None = Field(200, ge=1, description="At most this many samples per task, chosen by data.seed.")
     max_new_tokens: int = Field(128, ge=1, description="Longest answer, in tokens.")
-    batch_size: int = Field(16, ge=1, description="Answers generated at a time.")
+    batch_size: int = Field(32, ge=1, description="Answers written at a time, at most.")
+    engine: Literal["auto", "transformers", "vllm"] = Field(
+        "auto", description="What writes the answers; auto takes vllm where it is installed and there is a GPU."
+    )
     base_num_shots: tuple[int, ...] = Field(
         (0,), description="Prompt the base model with so many worked examples too, e.g. [0, 3]."
     )
+    num_shots: tuple[NumShots, ...] = Field(
+        (0, 1, 3, 5),
+        min_length=1,
+        description="Of the suite shots: with how many worked examples each question is asked.",
+    )
+    phrasings: tuple[str, ...] = Field(
+        (),
+        description="Of the suite consistency: wordings of your own, e.g. ['Hello! {prompt}']; {prompt} is the request.",
+    )
+    rephrase_with: str | None = Field(
+        None, description="Of the suite consistency: a model that rephrases too, a folder, hub id or openai:MODEL@URL."
+    )
+    general: str | None = Field(
+        None,
+        description="Of the suite general: a text or JSONL file of yours; by default plain English that comes along.",
+    )
+
+    every_steps: int | None = Field(
+        None,
+        ge=1,
+        description="Ask the suites during training too, every so many steps; for own of validation records.",
+    )
+    during_samples: int = Field(32, ge=1, description="During training, about so many questions of each suite.")
+
+    @model_validator(mode="after")
+    def _phrasings_hold_the_request(self) -> Self:
+        wrong = next((phrasing for phrasing in self.phrasings if "{prompt}" not in phrasing), None)
+        if wrong is not None:
+            raise ValueError(f"phrasings: {wrong!r} does not say where the request stands. Write {{prompt}} in it.")
+        return self
 
 
 Curate = Literal["none", "basic", "default"] | tuple[str | dict[str, Any], ...]
@@ -351,6 +400,14 @@ class Recipe(Section):
     train: TrainSection = TrainSection()
     evaluate: EvaluateSection = EvaluateSection()
     output_dir: str | None = Field(None, description="The run folder; by default runs/ and the name of the recipe.")
+
+    @model_validator(mode="after")
+    def _what_is_kept_is_measured(self) -> Recipe:
+        train, every = self.train, self.evaluate.every_steps
+        if train.metric_for_best_model is not None and None in (train.early_stopping_patience, every):
+            missing = "evaluate.every_steps" if every is None else "train.early_stopping_patience"
+            raise ValueError(f"train.metric_for_best_model needs {missing}: say after how many.")
+        return self
 
     @model_validator(mode="after")
     def _learning_rate_of_the_method(self) -> Recipe:
@@ -446,7 +503,9 @@ def resolve_paths(recipe: Recipe, recipe_path: str | Path) -> Recipe:
     sources = tuple(source.model_copy(update={"path": find(source.path)}) for source in recipe.data.sources)
     is_file = recipe.template.name.endswith((".jinja", ".jinja2", ".j2"))
     template = recipe.template.model_copy(update={"name": find(recipe.template.name)}) if is_file else recipe.template
-    evaluate = recipe.evaluate.model_copy(update={"tasks": tuple(find(task) for task in recipe.evaluate.tasks)})
+    general = None if recipe.evaluate.general is None else find(recipe.evaluate.general)
+    tasks = tuple(find(task) for task in recipe.evaluate.tasks)
+    evaluate = recipe.evaluate.model_copy(update={"tasks": tasks, "general": general})
     data = recipe.data.model_copy(update={"sources": sources})
     found = {"model": model, "data": data, "template": template, "evaluate": evaluate}
     if not isinstance(recipe.curate, str):

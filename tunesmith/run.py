@@ -42,7 +42,8 @@ LAYOUT = (
     "recipe.yaml", "provenance.json", "metrics.jsonl", "training.json", "judgements.jsonl", "report.html", "report.md",
     "data/train.jsonl", "data/validation.jsonl", "data/test.jsonl", "data/dropped.jsonl", "data/changes.jsonl",
     "data/card.md", "data/funnel.json", "data/ledger.json", "data/profile.json", "data/decontamination.json", "checkpoints/step-*", "model/*", "model.tmp",
-    "eval/*/*.jsonl", "eval/*/system.json", "eval/summary.json", ".curation",
+    "eval/*/*.jsonl", "eval/*/system.json", "eval/*/answers.partial", "eval/novelty.jsonl", "eval/rephrasings.jsonl", "eval/summary.json", ".curation",
+    "eval/*/*/*.jsonl", "eval/*/*/system.json", "eval/*/*/answers.partial", "eval/*/summary.json",
 )  # fmt: skip
 # A resumed run may change these: how often something is written, how it is tested, and for how long it goes on.
 FREE_ON_RESUME = (
@@ -61,7 +62,7 @@ PACKAGES = (
     "numpy",
     "pydantic",
     "sacrebleu",
-    "rouge-score",
+    "jsonschema",
 )
 PRIMARY_METRICS = ("accuracy", "f1", "rougeL", "exact_match")
 
@@ -254,6 +255,7 @@ class Run:
             for path in found:
                 shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
             for folder in [
+                *self.eval_dir.glob("*/*/"),
                 *self.eval_dir.glob("*/"),
                 self.eval_dir,
                 self.data_dir,

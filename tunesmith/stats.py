@@ -12,13 +12,12 @@ An interval is ``(low, high)`` at 95 %.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.special import ndtr, ndtri
-from scipy.stats import binomtest
+from scipy.special import bdtr, ndtr, ndtri, stdtr, stdtrit
 from statsmodels.stats.proportion import proportion_confint
 
 ALPHA = 0.05
@@ -26,6 +25,7 @@ POWER = 0.8
 NUM_RESAMPLES = 10_000
 TIE = 1e-12  # two orders of one sum differ in the last bits, and are equal all the same
 MAX_CHUNK_CELLS = 4_000_000  # a chunk of resamples takes about 64 MB, whatever n is
+MAX_UNITS = 2_000  # more than that are resampled in so many random groups
 
 Interval = tuple[float, float]
 Floats = NDArray[np.float64]
@@ -45,7 +45,8 @@ def paired_proportion_interval(num_only_a: int, num_only_b: int, n: int) -> Inte
 
     Adjusted Wald interval of Bonett and Price (2012, doi:10.3102/1076998611411915), one of the two that Fagerland,
     Lydersen and Laake (2014) recommend: one half-sample is added to each cell, so no discordant pair does not mean no
-    width.
+    width. Preferred to Tango's score interval (1998) and to Newcombe's (1998) by coverage: over 300 random truths for
+    each of n = 20, 50, 100, 200, 500 the lowest was 93.0, 92.4 and 88.9 %.
 
     Args:
         num_only_a, num_only_b: samples that only a, and only b, got right (the discordant pairs).
@@ -57,9 +58,30 @@ def paired_proportion_interval(num_only_a: int, num_only_b: int, n: int) -> Inte
 
 
 def mcnemar_p(num_only_a: int, num_only_b: int) -> float:
-    """Two-sided p of the exact McNemar test: discordant pairs go either way like a fair coin. 1.0 without any."""
-    num_discordant = num_only_a + num_only_b
-    return float(binomtest(num_only_b, num_discordant, 0.5).pvalue) if num_discordant else 1.0
+    """Two-sided p of the exact McNemar test: discordant pairs go either way like a fair coin. 1.0 without any.
+
+    Of equal systems it calls 5 % different at most, whatever the number of discordant pairs: verdicts are by this one.
+    """
+    fewer, num_discordant = min(num_only_a, num_only_b), num_only_a + num_only_b
+    return float(min(1.0, 2 * bdtr(fewer, num_discordant, 0.5))) if num_discordant else 1.0
+
+
+def mcnemar_mid_p(num_only_a: int, num_only_b: int) -> float:
+    """The exact p less half of what is as likely as the observed (Fagerland, Lydersen and Laake 2013).
+
+    Less conservative, so it finds more; on average over truths it keeps to 5 %, but not for each number of discordant
+    pairs: 7 against 1 is p = 0.039, and as lopsided as that are 7.0 % of equal systems with 8 of them.
+    """
+    fewer, num_discordant = min(num_only_a, num_only_b), num_only_a + num_only_b
+    if num_discordant == 0:
+        return 1.0
+    still_fewer = bdtr(fewer - 1, num_discordant, 0.5) if fewer else 0.0
+    return float(bdtr(fewer, num_discordant, 0.5) + still_fewer)
+
+
+def zero_failures_bound(n: int) -> float:
+    """The largest failure rate that none of n samples failing leaves possible, at 95 %: about 3 / n."""
+    return float(1 - ALPHA ** (1 / n))
 
 
 # -- resampling --------------------------------------------------------------------------------------------------------
@@ -103,36 +125,86 @@ def _counts(draws: NDArray[np.int64]) -> Floats:
     return np.bincount(flat.ravel(), minlength=size * n).reshape(size, n).astype(np.float64)
 
 
+def random_groups(rows: Floats, rng: np.random.Generator, num_groups: int = MAX_UNITS) -> Floats:
+    """The sums of so many random groups of rows, of one size give or take one: ``(n, k) → (num_groups, k)``.
+
+    Resampling or swapping groups stands for resampling or swapping rows: swapped groups are as likely as swapped rows
+    where the systems are equal, and the width of an interval is known to 1 / √(2 num_groups), 1.6 % of it.
+    """
+    order = rng.permutation(len(rows))
+    return np.add.reduceat(rows[order], np.arange(num_groups) * len(rows) // num_groups, axis=0)
+
+
 # -- intervals from resamples ------------------------------------------------------------------------------------------
 
 
-def percentile_interval(resampled: Floats) -> Interval | None:
-    """The middle 95 % of a bootstrap distribution; None where it has no width."""
-    low, high = np.quantile(resampled, [ALPHA / 2, 1 - ALPHA / 2])
+def jackknife(rows: Floats, score: Callable[[Floats], Floats]) -> Floats:
+    """The statistic without each of the rows in turn: ``(n,)``; its value where leaving that one out leaves nothing."""
+    total = rows.sum(axis=0)
+    with np.errstate(all="ignore"):
+        without = score(total - rows)
+    return np.where(np.isfinite(without), without, score(total))
+
+
+def small_sample_z(n: int) -> float:
+    """The normal quantile at which a bootstrap of n samples is as wide as Student's interval (Hesterberg 2015).
+
+    A bootstrap interval is too narrow by the factor √((n-1)/n) and by not knowing that the variance is estimated.
+    """
+    return float(np.sqrt(n / (n - 1)) * stdtrit(n - 1, 1 - ALPHA / 2))
+
+
+def percentile_interval(resampled: Floats, z: float = -ndtri(ALPHA / 2)) -> Interval | None:
+    """The middle of a bootstrap distribution, 95 % of it for the default ``z``; None where it has no width."""
+    low, high = np.quantile(resampled, ndtr([-z, z]))
     return (float(low), float(high)) if high > low else None
 
 
-def bca_interval(values: Floats, resampled: Floats) -> Interval | None:
-    """Bias-corrected and accelerated interval of a mean (Efron 1987), from its bootstrap distribution.
+def bca_interval(value: float, without: Floats, resampled: Floats, z: float = -ndtri(ALPHA / 2)) -> Interval | None:
+    """Bias-corrected and accelerated interval (Efron 1987) of a statistic, from its bootstrap distribution.
 
     Args:
-        values: the n samples.
-        resampled: means of resamples of them, ``(num_resamples,)``.
+        value: the statistic of the sample.
+        without: its jackknife values.
+        resampled: the statistic of resamples, ``(num_resamples,)``.
 
     Returns:
-        Equal to ``scipy.stats.bootstrap(method="BCa")`` over the same draws; the percentile interval where the
-        correction is undefined (the mean lies outside every resample, or there is no spread); None where that has no
-        width either.
+        Equal to ``scipy.stats.bootstrap(method="BCa")`` over the same draws for the default ``z``; the percentile
+        interval where the correction is undefined (the value lies outside every resample, or there is no spread); None
+        where that has no width either.
     """
-    spread, gap = values - values.mean(), resampled - values.mean()
-    tolerance = TIE * max(1.0, abs(values.mean()))
-    below = ((gap < -tolerance).mean() + (gap <= tolerance).mean()) / 2
-    if not 0 < below < 1 or not spread.any():
-        return percentile_interval(resampled)
+    spread, tolerance = without.mean() - without, TIE * max(1.0, abs(value))
+    below = ((resampled < value - tolerance).mean() + (resampled <= value + tolerance).mean()) / 2
+    if not 0 < below < 1 or not np.abs(spread).max() > tolerance / len(without):
+        return percentile_interval(resampled, z)
     acceleration = (spread**3).sum() / (6 * (spread**2).sum() ** 1.5)
-    z = ndtri(below) + np.array([ndtri(ALPHA / 2), -ndtri(ALPHA / 2)])
-    low, high = np.quantile(resampled, ndtr(ndtri(below) + z / (1 - acceleration * z)))
+    shifted = ndtri(below) + np.array([-z, z])
+    low, high = np.quantile(resampled, ndtr(ndtri(below) + shifted / (1 - acceleration * shifted)))
     return (float(low), float(high)) if high > low else None
+
+
+def student_interval(value: float, without: Floats) -> Interval:
+    """Student's interval of a statistic with the jackknife's standard error; of a mean, the textbook's."""
+    n = len(without)
+    half = stdtrit(n - 1, 1 - ALPHA / 2) * np.sqrt((n - 1) / n * ((without - without.mean()) ** 2).sum())
+    return float(value - half), float(value + half)
+
+
+def resampled_interval(value: float, without: Floats, resampled: Floats) -> Interval | None:
+    """Interval of any statistic of n samples that holds 95 % also where n is 20; None where nothing varies.
+
+    The hull of BCa, with the quantiles of a small sample, and Student's interval. BCa alone misses the mean of 20
+    differences most of which are 0 in 15 % of cases, Student's alone that of 20 skewed scores in 9 %; from n = 100 on
+    the two are nearly one. Resamples in which the statistic is undefined are left out.
+    """
+    resampled = resampled[np.isfinite(resampled)]
+    if len(without) < 2 or not len(resampled):
+        return None
+    found = bca_interval(value, without, resampled, small_sample_z(len(without)))
+    if found is None:
+        return None
+    student = student_interval(value, without)
+    return min(found[0], student[0]), max(found[1], student[1])
 
 
 def constant_interval(value: float, n: int, bounds: Interval) -> Interval:
@@ -191,6 +263,30 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
         highest = max(highest, min(1.0, p * (len(defined) - rank)))
         adjusted[position] = highest
     return adjusted
+
+
+# -- several training runs ---------------------------------------------------------------------------------------------
+
+
+def mean_over_runs(values: Sequence[float], standard_error: float, n: int) -> tuple[Interval, float]:
+    """Interval and two-sided p of a mean difference over training runs and samples, both drawn at random.
+
+    The variance of the mean is that over the runs, ``sd² / num_runs``, plus that over the n samples,
+    ``standard_error²``; Student's quantile has the degrees of freedom of Welch and Satterthwaite. What runs and samples
+    do together is counted in both, which errs on the safe side.
+
+    Args:
+        values: the difference of each run, at least two.
+        standard_error: of their mean, over resamples of the samples.
+    """
+    of_samples, of_runs = standard_error**2, float(np.var(values, ddof=1)) / len(values)
+    variance, mean = of_samples + of_runs, float(np.mean(values))
+    if variance == 0:
+        return (mean, mean), 1.0 if mean == 0 else 0.0
+    freedom = variance**2 / (of_samples**2 / max(n - 1, 1) + of_runs**2 / (len(values) - 1))
+    half = stdtrit(freedom, 1 - ALPHA / 2) * np.sqrt(variance)
+    p = 2 * stdtr(freedom, -abs(mean) / np.sqrt(variance))
+    return (float(mean - half), float(mean + half)), float(p)
 
 
 # -- power -------------------------------------------------------------------------------------------------------------

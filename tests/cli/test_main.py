@@ -363,10 +363,10 @@ def test_the_folder_of_a_run_is_the_recipes_else_the_run_itself_else_named_after
 
 def test_the_command_is_kept_as_it_was_typed(here, capsys, monkeypatch):
     work = install(monkeypatch, "tunesmith.workflows.run", "run_recipe", Workflow({}))
-    monkeypatch.setattr(sys, "argv", ["tunesmith", "run", "r.yaml", "--set", "curate=[{use: a}]"])
+    monkeypatch.setattr(sys, "argv", ["tunesmith", "run", "r.yaml", "--set", "curate=[{use: drop_empty}]"])
     from tunesmith.cli import main
 
-    assert main() == 0 and work.calls[0][1]["command"] == "tunesmith run r.yaml --set 'curate=[{use: a}]'"
+    assert main() == 0 and work.calls[0][1]["command"] == "tunesmith run r.yaml --set 'curate=[{use: drop_empty}]'"
 
 
 # ── init ────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -9,6 +9,8 @@ import re
 import string
 from pathlib import Path
 
+from tunesmith.evaluation.scorers import with_scores
+
 FILES = {
     "long": ("instructions/dolly_5k.jsonl", "response"),
     "short": ("tasks/nq_open_dev.jsonl", "answer"),
@@ -68,3 +70,9 @@ def squad_f1(gold, predicted):
         return 0
     precision, recall = num_same / len(predicted_tokens), num_same / len(gold_tokens)
     return (2 * precision * recall) / (precision + recall)
+
+
+def lines_of(predictions, references, **fields) -> list[dict]:
+    """Scored lines of one task, as they stand in ``eval/SYSTEM/TASK.jsonl``."""
+    pairs = zip(predictions, references, strict=True)
+    return with_scores([{"prediction": text, "references": texts, **fields} for text, texts in pairs])

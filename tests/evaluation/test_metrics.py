@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from sacrebleu.metrics import BLEU, CHRF
 from sklearn.metrics import accuracy_score, f1_score
 
-from tests.evaluation.pairs import FILES, make_predictions, read_references
+from tests.evaluation.pairs import FILES, lines_of, make_predictions, read_references
 from tunesmith import stats
-from tunesmith.evaluation.metrics import METRICS, label_set, measure_task, primary_metric, task_kind
-from tunesmith.evaluation.scorers import SAMPLE_METRICS, normalize_answer, score_answers
+from tunesmith.errors import UsageError
+from tunesmith.evaluation.metrics import (
+    METRICS,
+    check_metric_names,
+    label_set,
+    measure_task,
+    primary_metric,
+    task_kind,
+    wanted_metrics,
+)
+from tunesmith.evaluation.texts import TEXT_SCORES, normalize_answer
 
 
 def measure(references, predictions):
-    scores = {"tuned": score_answers(predictions, references)}
-    measurements, signatures = measure_task(references, {"tuned": predictions}, scores)
+    measurements, signatures = measure_task({"tuned": lines_of(predictions, references)})
     return {measurement.metric.name: measurement for measurement in measurements}, signatures
 
 
@@ -29,11 +39,11 @@ def streams(references):
 
 @pytest.mark.parametrize("name", FILES)
 def test_bleu_and_chrf_equal_sacrebleu_on_the_corpus_and_on_resamples_of_it(shared, name):
-    references = read_references(shared, name)
+    references = read_references(shared, name, limit=100)
     predictions = make_predictions(references)
     measured, _ = measure(references, predictions)
     rng = np.random.default_rng(0)
-    for draw in (np.arange(len(references)), *rng.integers(0, len(references), (5, len(references))), np.array([3])):
+    for draw in (np.arange(100), *rng.integers(0, 100, (2, 100)), np.array([3])):
         drawn, refs = [predictions[i] for i in draw], streams([references[i] for i in draw])
         for metric, official in (("bleu", BLEU(force=True)), ("chrf", CHRF())):
             ours = value_of(measured[metric], measured[metric].rows["tuned"][draw])
@@ -68,9 +78,9 @@ def test_the_other_metrics_are_means_over_samples(shared):
     references = read_references(shared, "short")
     predictions = make_predictions(references)
     measured, _ = measure(references, predictions)
-    scores = score_answers(predictions, references)
-    for name in SAMPLE_METRICS:
-        assert value_of(measured[name]) == pytest.approx(np.mean([row[name] for row in scores]), abs=1e-12)
+    lines = lines_of(predictions, references)
+    for name in TEXT_SCORES:
+        assert value_of(measured[name]) == pytest.approx(np.mean([line["scores"][name] for line in lines]), abs=1e-12)
     assert "accuracy" not in measured and "macro_f1" not in measured
 
 
@@ -116,7 +126,7 @@ def test_a_small_label_set_is_told_from_the_references(references, expected):
 
 
 def test_the_kind_of_a_task_chooses_the_metric_of_the_verdict(shared):
-    kinds = {name: task_kind(read_references(shared, name)) for name in FILES}
+    kinds = {name: task_kind([{"references": texts} for texts in read_references(shared, name)]) for name in FILES}
     assert kinds == {"long": "long", "short": "short", "many references": "long", "german": "long", "labels": "labels"}
     assert primary_metric(["labels"]) == "accuracy"
     assert primary_metric(["labels", "short"]) == "exact_match"
@@ -136,8 +146,8 @@ def test_signatures_say_how_each_metric_was_computed(shared):
 def test_equal_corpora_are_called_different_in_at_most_6_5_percent(shared):
     references = read_references(shared, "german")
     predictions = {name: make_predictions(references, seed=seed) for seed, name in enumerate(("base", "tuned"))}
-    scores = {name: score_answers(texts, references) for name, texts in predictions.items()}
-    bleu = next(part for part in measure_task(references, predictions, scores)[0] if part.metric.name == "bleu")
+    lines = {name: lines_of(texts, references) for name, texts in predictions.items()}
+    bleu = next(part for part in measure_task(lines)[0] if part.metric.name == "bleu")
     rng, num_alarms, num_runs = np.random.default_rng(0), 0, 400
     for _ in range(num_runs):
         draw, flip = rng.integers(0, 200, 30), rng.uniform(size=(30, 1)) < 0.5
@@ -150,7 +160,139 @@ def test_equal_corpora_are_called_different_in_at_most_6_5_percent(shared):
 
 
 def test_every_metric_has_a_title_and_a_scale():
-    names = "exact_match verbatim_match f1 rouge1 rouge2 rougeL bleu chrf accuracy macro_f1"
-    assert " ".join(METRICS) == names
     assert all(metric.title for metric in METRICS.values())
     assert {name for name, metric in METRICS.items() if metric.scale == 100} == {"bleu", "chrf"}
+
+
+# -- which metrics a task shows ----------------------------------------------------------------------------------------
+
+
+def scored(columns, n=4, **fields):
+    return [{"id": str(k), "prediction": "x", "references": [], "scores": dict(columns), **fields} for k in range(n)]
+
+
+def names(lines, wanted=None):
+    return [part.metric.name for part in measure_task({"tuned": lines}, wanted)[0]]
+
+
+def test_the_metrics_of_a_task_follow_from_what_is_asked():
+    references = [["yes"], ["no"]] * 10
+    assert names(lines_of(["yes"] * 20, references))[-2:] == ["accuracy", "macro_f1"]
+    assert "number_match" in names(lines_of(["3"] * 3, [["3"], ["4.5"], ["#### 7"]]))
+    programs = scored({"pass_at_1": 1.0, "exact_match": 0.0}, expected={"tests": {"code": ""}})
+    assert names(programs) == ["pass_at_1"]
+    likelihoods = scored({"nll": 1.0, "num_tokens": 2, "num_bytes": 8}, expected={"likelihood": True})
+    assert names(likelihoods) == ["bits_per_byte", "perplexity"]
+
+
+def test_metrics_can_be_chosen_and_those_that_are_not_defined_are_not_there():
+    lines = lines_of(["3"] * 3, [["3"], ["4"], ["7"]])
+    assert names(lines, ["rougeL", "number_match", "pass_at_1"]) == ["rougeL", "number_match"]
+
+
+def test_every_reference_is_a_label_where_a_metric_of_labels_was_asked_for():
+    references = [[f"label {k % 30}"] for k in range(60)]
+    predictions = [f"label {k % 28}" for k in range(60)]
+    lines = lines_of(predictions, references)
+    assert "macro_f1" not in names(lines)
+    [accuracy, macro] = measure_task({"tuned": lines}, ["accuracy", "macro_f1"])[0]
+    truth, answers = [texts[0] for texts in references], predictions
+    assert value_of(accuracy) == pytest.approx(accuracy_score(truth, answers), abs=1e-9)
+    assert value_of(macro) == pytest.approx(f1_score(truth, answers, average="macro"), abs=1e-9)
+
+
+def test_many_labels_are_labels_where_each_is_seen_often():
+    references = [[f"intent {k % 77}"] for k in range(77 * 20)]
+    assert len(label_set(references)) == 77
+    assert label_set(references[: 77 * 19]) is None
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "label"),
+    [("ag_news_test", "title", "label"), ("sst2_dev", "text", "label"), ("banking77_test", "text", "label")],
+)
+def test_accuracy_and_macro_f1_of_real_labels_equal_scikit_learn(shared, file, text, label):
+    rows = [json.loads(line) for line in (shared / f"data/tasks/{file}.jsonl").read_text("utf-8").splitlines()]
+    truth = [row[label] for row in rows]
+    rng = np.random.default_rng(0)
+    guesses = [str(guess) for guess in np.where(rng.uniform(size=len(truth)) < 0.7, truth, rng.permutation(truth))]
+    measured, _ = measure([[one] for one in truth], guesses)
+    assert value_of(measured["accuracy"]) == pytest.approx(accuracy_score(truth, guesses), abs=1e-9)
+    assert value_of(measured["macro_f1"]) == pytest.approx(f1_score(truth, guesses, average="macro"), abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("choice", "expected"),
+    [
+        ({"test/sums": ["f1"], "test": ["bleu"], "*": ["chrf"]}, ["f1"]),
+        ({"test": ["bleu"], "*": ["chrf"]}, ["bleu"]),
+        ({"*": ["chrf"]}, ["chrf"]),
+        ({"other": ["f1"]}, None),
+    ],
+)
+def test_metrics_are_chosen_for_a_task_before_its_group_before_all(choice, expected):
+    assert wanted_metrics(choice, "test/sums", "test") == expected
+
+
+def test_a_metric_that_does_not_exist_is_refused_with_the_near_name():
+    with pytest.raises(UsageError, match="^--metrics: no such metric `rougel`. Did you mean `rougeL`[?]$"):
+        check_metric_names(["f1", "rougel"], "--metrics")
+    with pytest.raises(UsageError, match="no such metric `zzz`. There are: exact_match, "):
+        check_metric_names(["zzz"], "--metrics")
+
+
+def test_the_primary_metric_is_of_what_most_tasks_ask():
+    assert primary_metric(["numbers"]) == "number_match"
+    assert primary_metric(["numbers", "short"]) == "exact_match"
+    assert primary_metric(["instructions", "code", "code"]) == "pass_at_1"
+    assert primary_metric(["instructions", "short"]) == "exact_match"
+    assert primary_metric(["entities"]) == "entity_f1"
+    assert primary_metric([]) == "exact_match"
+
+
+# -- functions of sums -------------------------------------------------------------------------------------------------
+
+
+def test_perplexity_and_bits_per_byte_are_of_the_whole_text():
+    lines = scored({"nll": 2.0, "num_tokens": 4, "num_bytes": 10}, 2, expected={"likelihood": True})
+    lines[1]["scores"] = {"nll": 4.0, "num_tokens": 2, "num_bytes": 2}
+    bits, perplexity = measure_task({"tuned": lines})[0]
+    assert value_of(perplexity) == pytest.approx(np.exp(6 / 6))
+    assert value_of(bits) == pytest.approx(6 / np.log(2) / 12)
+    assert not bits.metric.higher_is_better and not perplexity.metric.higher_is_better
+
+
+def test_a_system_without_a_likelihood_is_not_measured_on_it():
+    have = scored({"nll": 2.0, "num_tokens": 4, "num_bytes": 10}, expected={"likelihood": True})
+    measurements, _ = measure_task({"tuned": have, "api": scored({}, expected={"likelihood": True})})
+    assert [list(part.rows) for part in measurements] == [["tuned"], ["tuned"]]
+
+
+def test_the_share_of_instructions_is_a_share_of_all_of_them():
+    lines = scored({"num_followed_strict": 1, "num_followed_loose": 1, "num_asked": 1}, 2)
+    lines[1]["scores"] = {"num_followed_strict": 0, "num_followed_loose": 1, "num_asked": 3}
+    measured = {part.metric.name: value_of(part) for part in measure_task({"tuned": lines})[0]}
+    assert measured == {"inst_level_strict": 1 / 4, "inst_level_loose": 2 / 4}
+
+
+def test_nothing_right_and_nothing_asked_is_zero_and_no_warning():
+    empty = dict.fromkeys(("entities_right", "entities_found", "entities_asked"), 0.0)
+    empty |= {f"{name}_strict": 0.0 for name in empty}
+    with np.errstate(all="raise"):
+        measured = measure_task({"tuned": scored(empty, expected={"entities": []})})[0]
+        assert {value_of(part) for part in measured} == {0.0}
+
+
+def test_rephrasings_of_one_question_are_one_unit():
+    lines = lines_of(["yes", "no", "yes", "yes"], [["yes"]] * 4)
+    for line, original in zip(lines, ("a", "b", "a", "b")):
+        line |= {"variant_of": original, "variant": "original"}
+    measured = {part.metric.name: part for part in measure_task({"tuned": lines})[0]}
+    assert measured["exact_match"].rows["tuned"].tolist() == [[2.0, 2.0], [1.0, 2.0]]
+    assert (measured["exact_match"].units, measured["exact_match"].n) == ("groups of rephrasings", 2)
+    assert measured["bleu"].n == 2 and value_of(measured["exact_match"]) == 3 / 4
+
+
+def test_likelihood_is_the_headline_only_where_nothing_is_answered():
+    assert primary_metric(["likelihood"]) == "bits_per_byte"
+    assert primary_metric(["instructions", "likelihood", "likelihood"]) == "prompt_level_strict"

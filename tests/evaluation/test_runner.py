@@ -73,7 +73,8 @@ def test_each_line_holds_the_question_the_answer_and_its_scores(tmp_path):
     answer_samples("base", echo(), samples_of("qa"), GREEDY, tmp_path)
     first, *_ = rows = lines(tmp_path / "base" / "qa.jsonl")
     assert len(rows) == 3
-    assert list(first) == ["id", "task", "source", "prompt", "references", "prediction", "scores", "finish_reason"]
+    known = ["id", "task", "source", "prompt", "references"]
+    assert list(first) == [*known, "prediction", "finish_reason", "num_completion_tokens", "scores"]
     assert first["prompt"] == [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "question 0"}]
     assert (first["prediction"], first["references"], first["finish_reason"]) == ("answer 0", ["answer 0"], "stop")
     names = {"exact_match", "verbatim_match", "f1", "rouge1", "rouge2", "rougeL", "bleu", "chrf"}
@@ -102,14 +103,14 @@ def test_the_samples_of_a_group_are_named_after_it_and_say_so(tmp_path):
     assert [(row["task"], row["group"]) for row in lines(path)] == [("unseen/qa", "unseen")]
 
 
-def test_answers_without_every_score_of_today_are_asked_again(tmp_path):
+def test_answers_without_every_score_of_today_are_scored_again_and_not_asked(tmp_path):
     answer_samples("base", echo(), samples_of("qa"), GREEDY, tmp_path)
     path = tmp_path / "base" / "qa.jsonl"
     rows = [{**row, "scores": {"exact_match": 1.0}} for row in lines(path)]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     lm = echo()
     answer_samples("base", lm, samples_of("qa"), GREEDY, tmp_path)
-    assert len(lm.asked) == 3 and "verbatim_match" in lines(path)[0]["scores"]
+    assert lm.asked == [] and "verbatim_match" in lines(path)[0]["scores"]
 
 
 def _cut(path: Path) -> None:
@@ -136,17 +137,24 @@ def _forget_scores(path: Path) -> None:
     path.write_text("".join(json.dumps({**row, "scores": {}}) + "\n" for row in lines(path)))
 
 
-DAMAGES = [_cut, _break, _reorder, _change_reference, _change_prompt, _forget_scores, os.remove]
+def _fail(path: Path) -> None:
+    path.write_text(path.read_text().replace('"finish_reason": "stop"', '"finish_reason": "failed"', 1))
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
-def test_a_partial_or_stale_task_file_is_asked_again(tmp_path, damage):
+DAMAGES = [
+    (_cut, 1), (_break, 3), (_reorder, 0), (_change_reference, 0), (_change_prompt, 1), (_forget_scores, 0), (_fail, 1),
+    (os.remove, 3),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("damage", "num_asked"), DAMAGES)
+def test_of_a_partial_or_stale_task_file_only_what_has_no_answer_is_asked(tmp_path, damage, num_asked):
     answer_samples("base", echo(), samples_of("a", "b"), GREEDY, tmp_path)
     whole = (tmp_path / "base" / "a.jsonl").read_bytes()
     damage(tmp_path / "base" / "a.jsonl")
     lm = echo()
     answer_samples("base", lm, samples_of("a", "b"), GREEDY, tmp_path)
-    assert len(lm.asked) == 3
+    assert len(lm.asked) == num_asked
     assert (tmp_path / "base" / "a.jsonl").read_bytes() == whole
 
 
@@ -175,16 +183,16 @@ def test_a_baseline_answers_like_a_model(tmp_path):
     baseline = majority_answer([record(7)])
     answer_samples("majority_answer", baseline, samples_of("qa"), GREEDY, tmp_path, on_done=done.append)
     assert [row["prediction"] for row in lines(tmp_path / "majority_answer" / "qa.jsonl")] == ["answer 7"] * 3
-    assert done == [3]
+    assert sum(done) == 3
 
 
 def test_tools_reach_the_model_and_the_file(tmp_path):
     seen = []
 
     class WithTools(ScriptedModel):
-        def generate(self, conversations, sampling=GREEDY, *, tools=None, on_done=None):
+        def generate(self, conversations, sampling=GREEDY, *, tools=None, on_answer=None):
             seen.append(tools)
-            return super().generate(conversations, sampling, tools=tools, on_done=on_done)
+            return super().generate(conversations, sampling, tools=tools, on_answer=on_answer)
 
     samples = samples_from_records([record(1, tools=({"name": "f"},)), record(2)])
     answer_samples("base", WithTools(lambda conversation: "x"), samples, GREEDY, tmp_path)
@@ -312,7 +320,7 @@ def test_tool_calls_in_a_prompt_can_be_joined(tmp_path):
 
 def test_an_answer_cut_at_its_limit_says_so(tmp_path):
     cut = [Completion("cut", "length")] * 3
-    answer_samples("base", lambda samples: cut, samples_of("qa"), GREEDY, tmp_path)
+    answer_samples("base", lambda samples, _on_answer: cut, samples_of("qa"), GREEDY, tmp_path)
     assert lines(tmp_path / "base" / "qa.jsonl")[0]["finish_reason"] == "length"
 
 

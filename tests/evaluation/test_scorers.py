@@ -1,156 +1,70 @@
-"""Scores of one answer equal the reference implementations, and do something sensible where those cannot."""
+"""Each line gets the scores its question asks for, and no others."""
 
 from __future__ import annotations
 
 import pytest
-from rouge_score.rouge_scorer import RougeScorer
-from sacrebleu.metrics import BLEU, CHRF
 
-from tests.evaluation.pairs import FILES, make_predictions, read_references, squad_exact, squad_f1
-from tunesmith.evaluation.scorers import (
-    Writing,
-    answer_tokens,
-    exact_match,
-    normalize_answer,
-    rouge,
-    score_answer,
-    score_answers,
-    token_f1,
-    verbatim_match,
-    words,
-)
+from tunesmith.evaluation.scorers import SCORERS, is_scored, score_answers, with_scores
+from tunesmith.evaluation.texts import TEXT_SCORES
+
+TEXTS = {*TEXT_SCORES, "bleu", "chrf"}
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_exact_match_and_f1_equal_the_squad_script(shared, name):
-    references = read_references(shared, name)
-    for answer, texts in zip(make_predictions(references), references):
-        assert exact_match(answer, texts) == max(squad_exact(text, answer) for text in texts)
-        assert token_f1(answer, texts) == pytest.approx(max(squad_f1(text, answer) for text in texts), abs=1e-9)
-
-
-@pytest.mark.parametrize("name", FILES)
-def test_rouge_equals_rouge_score_without_stemming(shared, name):
-    scorer = RougeScorer(["rouge1", "rouge2", "rougeL"], use_stemmer=False)
-    references = read_references(shared, name)
-    for answer, texts in zip(make_predictions(references), references):
-        expected = {key: score.fmeasure for key, score in scorer.score_multi(texts, answer).items()}
-        assert rouge(answer, texts) == pytest.approx(expected, abs=1e-9)
-
-
-@pytest.mark.parametrize("name", FILES)
-def test_stored_bleu_and_chrf_equal_sacrebleus_sentence_scores(shared, name):
-    references = read_references(shared, name, limit=60)
-    predictions = make_predictions(references)
-    for answer, texts, scores in zip(predictions, references, score_answers(predictions, references)):
-        assert scores["bleu"] == pytest.approx(BLEU(effective_order=True).sentence_score(answer, texts).score, abs=1e-9)
-        assert scores["chrf"] == pytest.approx(CHRF().sentence_score(answer, texts).score, abs=1e-9)
+def line(prediction="x", references=(), **fields):
+    return {"prediction": prediction, "references": list(references), **fields}
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
+    ("asked", "columns"),
     [
-        ("The  Cat.", "cat"),
-        ("a cat and an apple", "cat and apple"),
-        ("theatre", "theatre"),
-        ("U.S.A.", "usa"),
-        ("Don't", "dont"),
-        ("(A)", "a"),
-        ("A", "a"),
-        ("the", "the"),
-        ("] }", "] }"),
-        ("...", "..."),
-        (" \n", ""),
-        ("", ""),
+        (line(references=["a cat"]), TEXTS),
+        (line(references=["18"]), TEXTS | {"number_match"}),
+        (line(references=['{"a": 1}']), TEXTS | {"json_valid", "json_match"}),
+        (line(expected={"json_schema": {}}), {"json_valid", "schema_match"}),
+        (line(expected={"likelihood": True}, references=["a text"]), set()),
+        (line(), set()),
     ],
 )
-def test_an_answer_is_normalized_as_in_squad_but_never_to_nothing(text, expected):
-    assert normalize_answer(text) == expected
+def test_scores_follow_from_the_question_alone(asked, columns):
+    for prediction in ("x", "", "18", "{}", "#### 3\n```json\n[]\n```"):
+        [found] = score_answers([{**asked, "prediction": prediction}])
+        assert set(found.scores) == columns
 
 
-@pytest.mark.parametrize(
-    ("prediction", "reference", "expected"),
-    [
-        ("(A)", "A", 1.0),
-        ("", "A", 0.0),  # the SQuAD script removes the article and says 1
-        ("B", "A", 0.0),
-        ("]", "] )", 0.0),
-        ("", "", 1.0),
-        ("something", "", 0.0),
-    ],
-)
-def test_a_choice_is_not_the_empty_answer(prediction, reference, expected):
-    assert exact_match(prediction, [reference]) == expected
+def test_lines_of_different_kinds_are_scored_together_each_in_its_place():
+    lines = [line("18", ["18"]), line("{}", expected={"json": True}), line("cat", ["a cat"])]
+    first, second, third = score_answers(lines)
+    assert first.scores["number_match"] == 1.0 and "number_match" not in third.scores
+    assert second.scores == {"json_valid": 1.0} and third.scores["exact_match"] == 1.0
 
 
-@pytest.mark.parametrize(
-    ("prediction", "reference", "expected"),
-    [
-        ("OSLO", "OSLO", 1.0),
-        ("Oslo", "OSLO", 0.0),
-        ("OSLO.", "OSLO", 0.0),
-        (" OSLO\n", "OSLO", 1.0),
-        ("- a\r\n- b", "- a\n- b", 1.0),
-        ("- a  \n- b", "- a\n- b", 1.0),
-        ("- a\n\n- b", "- a\n- b", 0.0),
-        ("- a\n  - b", "- a\n- b", 0.0),
-        ('{"a": 1}', '{"a": 1}', 1.0),
-        ('{"a":1}', '{"a": 1}', 0.0),
-        ("the cat", "a cat", 0.0),
-        ("", "", 1.0),
-    ],
-)
-def test_a_verbatim_match_sees_case_punctuation_and_inner_space(prediction, reference, expected):
-    assert verbatim_match(prediction, [reference]) == expected
-    assert verbatim_match(prediction, ["something else", reference]) == expected
+def test_scores_a_line_has_already_are_kept():
+    scores = {"nll": 3.5, "num_tokens": 2, "num_bytes": 9}
+    asked = line(expected={"likelihood": True}, scores=scores)
+    assert with_scores([asked])[0]["scores"] == scores and is_scored(asked)
 
 
-def test_the_best_reference_counts():
-    scores = score_answer("December 1972", ["14 December 1972 UTC", "December 1972"])
-    assert scores["exact_match"] == scores["f1"] == scores["rougeL"] == 1.0
+def test_a_line_of_an_older_version_is_seen_to_lack_a_score():
+    [scored] = with_scores([line("18", ["18"])])
+    assert is_scored(scored)
+    older = {name: value for name, value in scored["scores"].items() if name != "number_match"}
+    assert not is_scored({**scored, "scores": older})
+    assert not is_scored(line("18", ["18"]))
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("北京，市。", ["北", "京", "市"]),
-        ("abc北京 def", ["abc", "北", "京", "def"]),
-        ("東京タワー", ["東", "京", "タ", "ワ", "ー"]),
-        ("हिन्दी में", ["हिन्दी", "में"]),
-        ("don't x_y", ["don", "t", "x", "y"]),
-        ("한국어 단어", ["한국어", "단어"]),
-    ],
-)
-def test_words_are_characters_only_where_there_are_no_spaces(text, expected):
-    assert words(text) == expected
+def test_details_stand_in_a_line_only_where_there_are_some():
+    good, bad = with_scores([line(text, expected={"json_schema": {"type": "array"}}) for text in ("[]", "{}")])
+    assert "details" not in good
+    assert bad["details"] == {"json_schema": "{} is not of type 'array' (at the top)"}
 
 
-@pytest.mark.parametrize(
-    ("text", "unspaced", "ascii", "tokenizer"),
-    [
-        ("The cat", False, True, "13a"),
-        ("Ein Mann fährt übers Meer", False, True, "13a"),
-        ("黑豹队的防守只丢了 308 分", True, False, "zh"),
-        ("東京タワーです", True, False, "char"),
-        ("ภาษาไทย", True, False, "char"),
-        ("الفهود السوداء", False, False, "13a"),
-        ("use the word 北京", False, True, "13a"),
-        ("42", False, True, "13a"),
-        ("", False, True, "13a"),
-    ],
-)
-def test_how_a_text_is_written_decides_how_it_is_cut(text, unspaced, ascii, tokenizer):
-    assert Writing.of([text]) == Writing(unspaced, ascii, tokenizer)
-
-
-def test_chinese_is_scored_by_characters():
-    scores = score_answer("北京是首都", ["北京。"], "zh")
-    precision, recall = 2 / 5, 2 / 2
-    assert scores["f1"] == scores["rouge1"] == pytest.approx(2 * precision * recall / (precision + recall))
-    assert score_answer("北京", ["北京。"], "zh")["exact_match"] == 1.0
-    assert answer_tokens("北京。", Writing.of(["北京。"])) == ["北", "京"]
-
-
-def test_arabic_is_not_scored_zero_for_its_letters():
-    assert score_answer("الفهود السوداء", ["الفهود السوداء"])["rougeL"] == 1.0
-    assert RougeScorer(["rougeL"]).score("الفهود السوداء", "الفهود السوداء")["rougeL"].fmeasure == 0.0  # why
+def test_every_scorer_gives_the_columns_it_promises():
+    asked = [
+        line("1", ["1"], expected={"json": True, "entities": [], "tests": {"code": "pass"}}, prompt=[]),
+        line("1", ["1"], expected={"checks": [{"id": "punctuation:no_comma", "kwargs": {}}]}, prompt=[]),
+    ]
+    for name, scorer in SCORERS.items():
+        mine = [one for one in asked if scorer.applies(one)]
+        assert mine, name
+        for one, found in zip(mine, scorer.score(mine)):
+            assert set(found.scores) >= set(scorer.columns(one))

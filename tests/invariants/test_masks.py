@@ -122,11 +122,12 @@ def test_the_prompt_of_every_answer_is_what_the_model_is_asked_with(loaded, temp
         assert model.prompt_ids(asked) == trained
 
 
-def test_what_generate_is_given_is_the_prompt_of_training(loaded, template, monkeypatch):
+def test_what_the_model_is_asked_with_is_the_prompt_of_training(loaded, template, monkeypatch):
     """L11: with the generation prompt, once through the template."""
     seen = []
     model = LocalModel(loaded, template, Capabilities("full", True, True))
-    monkeypatch.setattr(model.loaded.model, "generate", lambda **inputs: seen.append(inputs) or 1 / 0)
+    assert model._decoder is not None  # made before the model is exchanged
+    monkeypatch.setattr(model.loaded.model, "forward", lambda **inputs: seen.append(inputs) or 1 / 0)
     record = talk("What is this?", "That.")
     examples, _, _ = prepared(loaded, template, [record])
     with pytest.raises(ZeroDivisionError):

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
+import socket
 import subprocess
 import sys
 import threading
 import time
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from tunesmith.errors import ModelError, UsageError
 from tunesmith.lm import Sampling
+from tunesmith.model import remote
 from tunesmith.model.remote import RemoteModel, _to_api
 from tunesmith.records import Message
 
@@ -131,10 +136,10 @@ def test_answers_come_in_the_order_of_the_questions_with_bounded_concurrency(ser
         return 200, completion(text)
 
     double, model = serve(reply, concurrency=3)
-    done = []
-    answers = ask(model, *(str(k) for k in range(12)), on_done=done.append)
+    told = {}
+    answers = ask(model, *(str(k) for k in range(12)), on_answer=told.__setitem__)
     assert [answer.text for answer in answers] == [str(k) for k in range(12)]
-    assert done == [1] * 12 and 1 < double.most_active <= 3
+    assert told == dict(enumerate(answers)) and 1 < double.most_active <= 3
 
 
 def test_no_questions_are_no_requests(serve):
@@ -337,8 +342,8 @@ def test_a_stream_that_breaks_off_says_so(serve):
     ],
 )
 def test_a_target_names_model_and_address(target, model, url):
-    remote = RemoteModel.from_target(target)
-    assert (remote.model, remote.url) == (model, url)
+    found = RemoteModel.from_target(target)
+    assert (found.model, found.url) == (model, url)
 
 
 @pytest.mark.parametrize("target", ["openai:", "openai:@http://h", "openai:m@host:8000", "other:m", "gpt2"])
@@ -351,6 +356,134 @@ def test_a_target_that_names_none_is_refused(target):
 def test_an_address_that_is_none_is_refused(url):
     with pytest.raises(UsageError, match="not the URL of an API. Write it as http://HOST:PORT/v1"):
         RemoteModel("m", url)
+
+
+# -- servers that misbehave --------------------------------------------------------------------------------------------
+
+UNUSABLE = [
+    ((200, b"<html>busy</html>"), "the answer is no chat completion."),
+    ((200, {"choices": []}), "the answer is no chat completion."),
+    ((200, completion(7)), "the answer is no chat completion."),
+    ((200, b'{"choices": [{"message": {"content": "cut'), "the answer is no chat completion."),
+    ((200, b"[" * 100_000), "the answer is no chat completion."),
+    ((200, completion(None, "content_filter")), "an answer without text (content_filter)."),
+    ((200, {"error": {"message": "overloaded"}}), "overloaded."),
+    ((400, {"error": {"message": "too many tokens"}}), "HTTP 400 (too many tokens)."),
+    ((413, b""), "HTTP 413."),
+]
+
+
+@pytest.mark.parametrize(("answer", "note"), UNUSABLE)
+def test_a_question_that_a_working_server_does_not_answer_fails_alone(serve, answer, note):
+    _, model = serve(lambda body, k: answer if body["messages"][0]["content"] == "bad" else (200, completion("good")))
+    answers = ask(model, "a", "bad", "b", "c")
+    assert [answer.text for answer in answers] == ["good", "", "good", "good"]
+    assert answers[1].finish_reason == "failed" and answers[1].note.startswith(note)
+
+
+@pytest.mark.parametrize(("answer", "note"), UNUSABLE)
+def test_a_server_that_answers_nothing_usable_is_given_up_soon(serve, answer, note):
+    double, model = serve(lambda body, k: answer, concurrency=2)
+    told = {}
+    with pytest.raises(ModelError) as caught:
+        ask(model, *map(str, range(50)), on_answer=told.__setitem__)
+    assert note in str(caught.value) and "\n" not in str(caught.value)
+    assert len(double.asked) <= 24 and len(told) < 8
+
+
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [({"content": None, "refusal": "I will not."}, "I will not."), ({"content": ""}, ""),
+     ({"content": [{"type": "text", "text": "in "}, {"type": "text", "text": "parts"}]}, "in parts")],
+)  # fmt: skip
+def test_what_counts_as_an_answer(serve, message, text):
+    _, model = serve(
+        lambda body, k: (200, {"choices": [{"message": message, "finish_reason": "stop"}], "usage": "odd"})
+    )
+    [answer] = ask(model)
+    assert (answer.text, answer.finish_reason, answer.num_prompt_tokens) == (text, "stop", 0)
+
+
+def test_a_model_that_only_thought_until_its_limit_said_nothing(serve):
+    _, model = serve(lambda body, k: (200, completion(None, "length")))
+    [answer] = ask(model)
+    assert (answer.text, answer.finish_reason) == ("", "length")
+
+
+def test_a_server_that_is_down_from_the_start_is_not_waited_for(serve):
+    double, model = serve(lambda body, k: (200, {}), first_pause_s=0.05, max_retries=5)
+    double.server.shutdown()
+    double.server.server_close()
+    started = time.monotonic()
+    assert "cannot be reached" in fails(model)
+    assert time.monotonic() - started < 2
+
+
+def test_a_server_that_dies_is_asked_again_and_what_it_said_is_told(serve):
+    double, model = serve(lambda body, k: (200, completion("x")) if k < 6 else (None, None), concurrency=1)
+    told = {}
+    with pytest.raises(ModelError, match="the connection failed"):
+        ask(model, *map(str, range(9)), on_answer=told.__setitem__)
+    assert sorted(told) == [0, 1, 2, 3, 4] and len(double.asked) == 5 + 1 + model.max_retries
+
+
+@contextlib.contextmanager
+def raw_server(*pieces: bytes, pause_s: float):
+    """Sends the pieces to whoever connects, with pauses, and then the last one for ever."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    over = threading.Event()
+
+    def drip(connection: socket.socket) -> None:
+        with contextlib.suppress(OSError), connection:
+            connection.recv(65536)
+            for piece in itertools.chain(pieces, itertools.repeat(pieces[-1])):
+                connection.sendall(piece)
+                if over.wait(pause_s):
+                    return
+
+    def serve() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=drip, args=(listening.accept()[0],), daemon=True).start()
+
+    threading.Thread(target=serve, daemon=True).start()
+    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    over.set()
+    listening.close()
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def test_an_answer_that_drips_for_ever_is_given_up(serve):
+    with raw_server(HEAD, b"1\r\n \r\n", pause_s=0.01) as url:
+        model = RemoteModel("m", url, first_pause_s=0.01, timeout_s=1.0, total_s=0.2)
+        assert fails(model).endswith("no answer in time. Try again, or ask for fewer tokens.")
+
+
+def test_an_answer_without_end_fills_no_memory(serve, monkeypatch):
+    monkeypatch.setattr(remote, "MAX_BODY_BYTES", 2**20)
+    with raw_server(HEAD, b"10000\r\n" + b" " * 2**16 + b"\r\n", pause_s=0.0) as url:
+        model = RemoteModel("m", url, first_pause_s=0.01)
+        assert fails(model).endswith("no answer in time. Try again, or ask for fewer tokens.")
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [("7", 7), ("0.5", 0.5), ("soon", 0), ("-3", 0), (None, 0), ("nan", 0), ("Wed, 21 Oct 2015 07:28:00 GMT", 0)],
+)  # fmt: skip
+def test_the_wait_a_server_asks_for_is_a_number_or_a_date(header, seconds):
+    assert remote._seconds(header) == seconds
+
+
+def test_the_wait_until_a_date_is_what_is_left_until_then():
+    in_ten_hours = format_datetime(datetime.now(UTC) + timedelta(hours=10), usegmt=True)
+    assert remote._seconds(in_ten_hours) == pytest.approx(36_000, abs=600)
+
+
+def test_a_server_that_asks_for_an_hour_is_not_waited_for(serve):
+    double, model = serve(lambda body, k: (429, {}, {"Retry-After": "3600"}))
+    assert fails(model).endswith("asks to wait for 3,600 s. Try again then.") and len(double.asked) == 1
 
 
 def test_an_api_cannot_score_given_answers(serve):

@@ -469,14 +469,24 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     # -- generation ----------------------------------------------------------------------------------------------------
     Mutant(
-        "D6", "prompts_padded_behind", "Unsloth #3699, transformers #25790 and #48161", "model/generate.py",
-        (('(padding, 0) if self.loaded.kind == "causal" else (0, padding)', "(0, padding)"),),
+        "D6", "prompts_padded_behind", "Unsloth #3699, transformers #25790 and #48161", "model/decode.py",
+        (("slice(longest - len(prompt), longest) if in_front else slice(0, len(prompt))", "slice(0, len(prompt))"),),
         (f"{GENERATION}::test_greedy_answers_are_the_same_alone_and_in_a_batch[llama-full]",), quick=True,
     ),
     Mutant(
-        "D7", "mask_of_prompts_guessed_from_ids", "transformers (measured in RELIABILITY 1c)", "model/generate.py",
-        (("return torch.tensor(ids), torch.tensor(mask)", "return torch.tensor(ids), (torch.tensor(ids) != pad).long()"),),
+        "D7", "mask_of_prompts_guessed_from_ids", "transformers (measured in RELIABILITY 1c)", "model/decode.py",
+        (("    return ids, mask\n", "    return ids, (ids != pad_token_id).long()\n"),),
         (f"{GENERATION}::test_answers_are_the_argmax_of_the_forward_token_by_token[gpt2-full]",),
+    ),
+    Mutant(
+        "D6", "a_row_that_joins_sees_what_stood_in_its_place", "found here (issue 6)", "model/decode.py",
+        (("        self.mask[at] = 0\n", ""),),
+        ("model/test_decode.py::test_more_prompts_than_rows_are_answered_as_alone[llama]",), raises="RuntimeError",
+    ),
+    Mutant(
+        "D6", "positions_of_rows_counted_over_the_batch", "cf. GPT-2 under left padding (RELIABILITY 0.3)", "model/decode.py",
+        (("positions = [0 if row is None else row.position for row in slots.rows]", "positions = [slots.clock] * len(slots.rows)"),),
+        ("model/test_decode.py::test_more_prompts_than_rows_are_answered_as_alone[gpt2]",),
     ),
     Mutant(
         "D8", "only_one_end_token", "llm-foundry #1134, open-r1 #663", "model/generate.py",

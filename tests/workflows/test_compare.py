@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
-from typing import get_args
 
 import pytest
 
 from tests.workflows.recipes import recipe, write_rows
 from tunesmith.errors import UsageError
-from tunesmith.evaluation.metrics import METRICS
-from tunesmith.files import file_sha256, read_json, read_jsonl
+from tunesmith.evaluation.questions import file_samples
+from tunesmith.files import read_json, read_jsonl
 from tunesmith.progress import SilentProgress
-from tunesmith.recipe import EvaluateSection
+from tunesmith.recipe import EvaluateSection, ModelSection
 from tunesmith.records import Message, Record
-from tunesmith.workflows import compare
+from tunesmith.workflows import asking, compare
 from tunesmith.workflows.evaluate import evaluate_model
+from tunesmith.workflows.opening import model_sha256
 from tunesmith.workflows.run import run_recipe
 
 SYSTEMS = ("base", "base_2_shot", "tuned")
@@ -38,14 +39,14 @@ def made(model_folders, tmp_path_factory):
 def asked(made, tmp_path_factory):
     """A finished run, and the pools that worked examples were chosen from while it was evaluated."""
     folder, pools = tmp_path_factory.mktemp("asked") / "run", []
-    choose = compare.choose_shots
+    choose = asking.choose_shots
 
     def spy(record, pool, k, *, seed):
         pools.append((pool, k))
         return choose(record, pool, k, seed=seed)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compare, "choose_shots", spy)
+        patch.setattr(asking, "choose_shots", spy)
         run_recipe(made, folder, console=SilentProgress())
     return folder, pools
 
@@ -80,20 +81,20 @@ def test_each_system_is_the_one_it_is_called(asked, model_folders):
     """Its identity begins with the hash of its weights, so answers of other weights are never kept."""
     folder, _ = asked
     base, tuned = (system(folder, name)["identity"].split(", ")[0] for name in ("base", "tuned"))
-    assert base == file_sha256(model_folders["llama"] / "model.safetensors")
-    assert tuned == file_sha256(folder / "model/adapter_model.safetensors")
+    assert base == model_sha256(ModelSection(name_or_path=str(model_folders["llama"])))
+    assert tuned == model_sha256(ModelSection(name_or_path=str(folder / "model"))) != base
 
 
 def test_the_weights_asked_are_the_weights_named(asked, made, monkeypatch, tmp_path):
     folder = Path(shutil.copytree(asked[0], tmp_path / "run"))
     shutil.rmtree(folder / "eval")
-    original, names = compare.open_model, []
+    original, names = compare.open_to_ask, []
 
     def spy(section, *args, **options):
         names.append(section.name_or_path)
         return original(section, *args, **options)
 
-    monkeypatch.setattr(compare, "open_model", spy)
+    monkeypatch.setattr(compare, "open_to_ask", spy)
     run_recipe(made, folder, resume=True, console=SilentProgress())
     assert names == [made.model.name_or_path, str(folder / "model")]
 
@@ -103,7 +104,7 @@ def test_two_files_that_would_make_one_task_are_refused(tmp_path):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "mine.jsonl").write_text('{"question": "Is it late?", "answer": "No"}\n')
     with pytest.raises(UsageError, match="b/mine.jsonl: gives a task the same name as .*a/mine.jsonl does. Rename one"):
-        compare.file_samples([tmp_path / "a/mine.jsonl", tmp_path / "b/mine.jsonl"], SilentProgress())
+        file_samples([tmp_path / "a/mine.jsonl", tmp_path / "b/mine.jsonl"], SilentProgress())
 
 
 def test_a_file_that_would_add_to_a_task_of_the_test_split_is_refused(tmp_path):
@@ -118,7 +119,7 @@ def test_worked_examples_and_baselines_of_a_test_file_are_those_of_its_family(tm
     """Its task is called STEM/TASK; the training records know it as TASK."""
     rows = [{"instruction": "Is snow white?", "output": "Yes", "task": "yes_no", "references": ["Yes.", "It is."]}]
     (tmp_path / "new.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    samples = compare.file_samples([tmp_path / "new.jsonl"], SilentProgress())
+    samples = file_samples([tmp_path / "new.jsonl"], SilentProgress())
     [[sample]] = samples.values()
     assert (sample.task, sample.family, sample.references) == ("new/yes_no", "yes_no", ("Yes", "Yes.", "It is."))
     train = [
@@ -126,8 +127,9 @@ def test_worked_examples_and_baselines_of_a_test_file_are_those_of_its_family(tm
         for task, count in (("color", 9), ("yes_no", 3))
         for k in range(count)
     ]
-    asker = compare.Asker(EvaluateSection(), samples, train, tmp_path / "eval", 0, SilentProgress())
-    assert {shot.task for shot in asker._shots(sample, 3)} == {"yes_no"}
+    questions = asking.Questions(tasks=samples, own=samples)
+    asker = asking.Asker(EvaluateSection(), questions, train, tmp_path / "eval", 0, SilentProgress())
+    assert {shot.task for shot in asker.shots(sample, 3)} == {"yes_no"}
     asker.ask_baselines()
     [row] = read_jsonl(next((tmp_path / "eval/majority_answer").glob("*.jsonl")))
     assert (row["group"], row["prediction"]) == ("new", "yes_no")
@@ -164,13 +166,23 @@ def test_a_metric_no_task_has_is_told_and_an_unknown_one_refused(tmp_path):
     assert evaluate_model(None, **given, metric="verbatim_match")["verdict"].startswith(
         "predictions scores verbatim match 0.000"
     )
-    with pytest.raises(UsageError, match="--metric verbatim: no such metric. Did you mean `verbatim_match`?"):
+    with pytest.raises(UsageError, match="--metric: no such metric `verbatim`. Did you mean `verbatim_match`"):
         evaluate_model(None, **given, metric="verbatim")
 
 
-def test_a_recipe_may_name_every_metric_there_is():
-    choices = [get_args(branch) for branch in get_args(EvaluateSection.model_fields["metric"].annotation)]
-    assert tuple(METRICS) in choices
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"metric": "verbatim"}, "evaluate.metric: no such metric `verbatim`. Did you mean `verbatim_match`?"),
+        ({"metrics": {"color": ["rougel"]}}, "evaluate.metrics.color: no such metric `rougel`. Did you mean `rougeL`?"),
+        ({"suites": ["owm"]}, "no such suite `owm`. Did you mean `own`?"),
+    ],
+)
+def test_a_metric_or_a_suite_there_is_not_is_told_before_any_work(made, tmp_path, changes, message):
+    wrong = made.model_copy(update={"evaluate": made.evaluate.model_copy(update=changes)})
+    with pytest.raises(UsageError, match=re.escape(message)):
+        run_recipe(wrong, tmp_path / "run", console=SilentProgress())
+    assert not (tmp_path / "run").exists()
 
 
 def test_given_answers_to_a_file_with_columns_of_its_own_are_scored(tmp_path):

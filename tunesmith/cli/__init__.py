@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import typer
 
-from tunesmith.cli import chat, data, doctor, merge, results, work
+from tunesmith.cli import chat, data, doctor, evaluate, judge, merge, results, work
 from tunesmith.cli.console import Lasting, ending_at_once
 from tunesmith.cli.messages import explain
 from tunesmith.cli.options import Command, Group
@@ -38,7 +38,9 @@ app.command(cls=Command, rich_help_panel=TRAIN)(work.run)
 app.command(cls=Command, rich_help_panel=TRAIN)(work.train)
 app.command(cls=Command, rich_help_panel=TRAIN)(merge.merge)
 app.command(cls=Command, rich_help_panel=JUDGE)(results.report)
-app.command(cls=Command, rich_help_panel=JUDGE)(results.evaluate)
+app.command(cls=Command, rich_help_panel=JUDGE)(evaluate.evaluate)
+app.command(cls=Command, rich_help_panel=JUDGE)(judge.compare)
+app.command(cls=Command, rich_help_panel=JUDGE)(judge.gate)
 app.command(cls=Command, rich_help_panel=JUDGE)(chat.chat)
 app.command(cls=Command, rich_help_panel=JUDGE)(results.runs)
 app.command(cls=Command, rich_help_panel=HELP)(doctor.doctor)

@@ -10,6 +10,7 @@ import typer
 from tunesmith.cli.console import make_progress, print_json, results_only
 from tunesmith.cli.mask import mask
 from tunesmith.cli.options import Command, Group, Json, argument, value
+from tunesmith.cli.prompts import prompts
 from tunesmith.cli.unmask import unmask
 from tunesmith.errors import DataError, UsageError
 
@@ -43,6 +44,7 @@ def _group() -> None:
 
 app.command(cls=Command)(mask)
 app.command(cls=Command)(unmask)
+app.command(cls=Command)(prompts)
 
 
 @app.command(cls=Command)

@@ -1,17 +1,14 @@
-"""The verbs on results: report, evaluate, runs."""
+"""The verbs on results: report and runs; and how scores are shown."""
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from tunesmith.cli.console import clock, importing, make_progress, print_json, result_console, results_only
-from tunesmith.cli.data import column_map
-from tunesmith.cli.options import Json, argument, value
-from tunesmith.errors import UsageError
+from tunesmith.cli.console import clock, print_json, result_console
+from tunesmith.cli.options import Json, argument
 
 DEFAULT_FOLDER = Path("runs")
 UP_TO_100 = ("bleu", "chrf")
@@ -30,87 +27,70 @@ def report(
     )
 
 
-def evaluate(
-    model: Annotated[
-        str | None, argument("MODEL|RUN", help="A model folder, a run, a hub id or openai:MODEL@URL.")
-    ] = None,
-    tasks: Annotated[
-        list[Path] | None, value("--tasks", metavar="FILE", help="Questions with answers. May be repeated.")
-    ] = None,
-    output: Annotated[
-        Path | None, value("--output", "-o", metavar="DIR", help="Where the answers and scores go.")
-    ] = None,
-    predictions: Annotated[
-        Path | None, value("--predictions", metavar="FILE", help="Score these answers instead of asking a model.")
-    ] = None,
-    max_samples: Annotated[
-        int | None,
-        typer.Option("--max-samples", min=1, metavar="N", help="At most so many samples per task.", show_default=False),
-    ] = None,
-    num_shots: Annotated[
-        int, typer.Option("--num-shots", min=0, metavar="K", help="Worked examples before each question.")
-    ] = 0,
-    metric: Annotated[
-        str | None, value("--metric", metavar="NAME", help="The metric of the headline, e.g. verbatim_match.")
-    ] = None,
-    columns: Annotated[
-        list[str] | None,
-        value("--columns", metavar="OURS=THEIRS", help="Name a column that is not recognized, e.g. output=label."),
-    ] = None,
-    json: Json = False,
-) -> None:
-    """Score a model, a run or given answers on your own questions."""
-    if (model is None) == (predictions is None):
-        raise UsageError(
-            "Give either a model (or run) to ask, or --predictions FILE with answers. See: tunesmith evaluate --help"
-        )
-    if not tasks or output is None:
-        missing = "--tasks FILE" if not tasks else "--output DIR"
-        raise UsageError(
-            f"{missing} is missing. For example:"
-            f" tunesmith evaluate {model or 'MODEL'} --tasks questions.jsonl --output scores"
-        )
-    with importing():
-        from tunesmith.workflows.evaluate import evaluate_model
-
-    with results_only():
-        summary = evaluate_model(
-            model,
-            tasks=tasks,
-            output_dir=output,
-            predictions=predictions,
-            max_samples=max_samples,
-            num_shots=num_shots,
-            metric=metric,
-            columns=column_map(columns or []),
-            console=make_progress(),
-        )
-    if json:
-        print_json(summary)
-        return
-    result_console().print(score_table(summary))
-    if summary.get("verdict"):
-        print(summary["verdict"])
-    print(f"Answers and scores: {shlex.quote(str(output))}")
-
-
 def runs(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the runs lie.")] = DEFAULT_FOLDER,
     json: Json = False,
 ) -> None:
-    """List the runs in a folder, with their scores."""
+    """List the runs in a folder with their scores, and how these moved from run to run."""
+    from tunesmith.report.trend import read_trend
     from tunesmith.run import list_runs
 
     found = list_runs(folder) if folder != DEFAULT_FOLDER or folder.is_dir() else []
+    trends = read_trend(found)
     if json:
-        print_json([run.to_dict() for run in found])
+        print_json(
+            [{**run.to_dict(), "trend": trend.to_dict() if trend else None} for run, trend in zip(found, trends)]
+        )
     elif not found:
         print(f"No runs in {folder}. Begin one with: tunesmith run RECIPE")
     else:
         result_console().print(runs_table(found, folder))
+        _print_trend(found, trends, folder)
         for run in found:
             if run.problem is not None:
                 print(f"{run.path}: cannot be read in full: {run.problem}")
+
+
+def _print_trend(found: list, trends: list, folder: Path) -> None:
+    """What became of the result from run to run, where any two answered the same samples."""
+    told = [(run, trend) for run, trend in zip(found, trends) if trend is not None]
+    if any(trend.before is not None for _, trend in told):
+        print()
+        result_console().print(trend_table(told, folder))
+    for run, trend in told:
+        if trend.note:
+            print(f"{run_name(run.path, folder)}: {trend.note}.")
+
+
+def trend_table(told: list, folder: Path) -> Any:
+    """A line per run that shares its test samples with another: its score, and the difference to the run before."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from tunesmith.report.trend import spark
+
+    shared = {trend.samples for _, trend in told if trend.before is not None}
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for name in ("same test samples", "tuned (95 %)", "less the run before (95 %)", "verdict", "trend"):
+        table.add_column(name, justify="right" if "95" in name else "left", no_wrap=name in ("verdict", "trend"))
+    for run, trend in told:
+        if trend.samples not in shared:
+            continue
+        score = score_text({"value": trend.value, "low": trend.low, "high": trend.high}, run.metric)
+        verdict = Text(trend.verdict or "", style={"better": "green", "worse": "red"}.get(trend.verdict or "", ""))
+        cells = [run_name(run.path, folder), f"{run.metric} {score}", _change_text(trend, run.metric), verdict]
+        table.add_row(*cells, spark(trend.values))
+    return table
+
+
+def _change_text(trend: Any, metric: str) -> str:
+    if trend.before is None:
+        return ""
+    if trend.delta is None:
+        return "n/a"
+    ends = [trend.delta, trend.delta_low, trend.delta_high]
+    delta, low, high = ("n/a" if end is None else f"{'+' if end >= 0 else ''}{number(end, metric)}" for end in ends)
+    return f"{delta} [{low}, {high}]"
 
 
 def score_table(summary: dict[str, Any]) -> Any:
@@ -177,7 +157,7 @@ def score_text(score: dict[str, Any] | None, metric: str) -> str:
 
 
 def number(value: float | None, metric: str | None) -> str:
-    return "n/a" if value is None else f"{value:.1f}" if metric in UP_TO_100 else f"{value:.3f}"
+    return "n/a" if value is None else f"{value:.1f}" if metric in UP_TO_100 or abs(value) >= 100 else f"{value:.3f}"
 
 
 def runs_table(found: list, folder: Path) -> Any:
@@ -201,14 +181,19 @@ def runs_table(found: list, folder: Path) -> Any:
             no_wrap=name in ("state", "method", "steps", "time"),
         )
     for run in found:
-        name = run.path.name if run.path.parent == folder else str(run.path.relative_to(folder))
-        name = run.path.resolve().name if name == "." else name
+        name = run_name(run.path, folder)
         scores = f"{number(run.base, run.metric)} → {number(run.tuned, run.metric)}" if run.metric else "n/a"
         verdict = run.verdict or ("damaged" if run.problem is not None else "n/a")
         cells = [name, run.state, _short(run.model), run.method or "n/a", run.metric or "n/a", scores, verdict]
         cells += ["n/a" if run.step is None else f"{run.step:,}", "n/a" if run.seconds is None else clock(run.seconds)]
         table.add_row(*(Text(cell, style=colors.get(cell.split(" (")[0], "")) for cell in cells))
     return table
+
+
+def run_name(path: Path, folder: Path) -> str:
+    """What a run is called below the folder that is listed."""
+    name = path.name if path.parent == folder else str(path.relative_to(folder))
+    return path.resolve().name if name == "." else name
 
 
 def _short(model: str | None) -> str:

@@ -22,6 +22,7 @@ from tunesmith import __version__
 from tunesmith.curation import (  # noqa: F401  (they file their stages)
     answers,
     clean,
+    constraints,
     decontaminate,
     dedup,
     endings,

@@ -204,6 +204,8 @@ def _setting_problem(where: str, stage: Stage, problem: Mapping[str, Any]) -> st
         return f"{where}.{name}: stage `{stage.name}` has no such setting.{near}"
     if problem["type"] == "missing":
         return f"{where}.{name}: stage `{stage.name}` needs it: {{use: {stage.name}, {name}: …}}."
+    if problem["type"] == "check":  # says it all itself, see `tunesmith.curation.constraints`
+        return f"{where}.{name}: {problem['msg']}"
     if problem["type"] == "sequence_str":
         return f"{where}.{name}: must be a list: [{problem['input']}]."
     return f"{where}.{name}: {problem['msg'][0].lower()}{problem['msg'][1:]}."

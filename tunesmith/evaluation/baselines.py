@@ -16,8 +16,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from tunesmith.errors import DataError
 from tunesmith.evaluation.runner import AnswerFunction, Sample
-from tunesmith.evaluation.scorers import Writing, normalize_answer, words
-from tunesmith.lm import Completion
+from tunesmith.evaluation.texts import Writing, normalize_answer, words
+from tunesmith.lm import Completion, OnAnswer
 from tunesmith.records import Message, Record
 
 Answerer = Callable[[Sequence[Sample]], list[str]]
@@ -56,7 +56,7 @@ def _by_task(train: Iterable[Record], learn: Callable[[Sequence[Record]], Answer
         by_task[record.task].append(record)
     learned: dict[str | None, Answerer] = {}
 
-    def answer(samples: Sequence[Sample]) -> list[Completion]:
+    def answer(samples: Sequence[Sample], _on_answer: OnAnswer | None = None) -> list[Completion]:
         texts: list[str] = [""] * len(samples)
         for family in sorted({sample.family for sample in samples}):
             name = family if family in by_task else None

@@ -14,8 +14,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tunesmith.errors import DataError
-from tunesmith.evaluation.scorers import SAMPLE_METRICS, score_answers
+from tunesmith.errors import DataError, ModelError
+from tunesmith.evaluation.answer_store import AnswerStore, question_keys
+from tunesmith.evaluation.expectations import expectations_of, reference_answers
+from tunesmith.evaluation.programs import refuse_unless_allowed
+from tunesmith.evaluation.rephrasings import given_variants, join_given
+from tunesmith.evaluation.samples import NO_TASK, Sample
+from tunesmith.evaluation.scorers import is_scored, with_scores
 from tunesmith.files import (
     Row,
     file_sha256,
@@ -26,47 +31,16 @@ from tunesmith.files import (
     write_json,
     write_jsonl,
 )
-from tunesmith.lm import Completion, LanguageModel, Sampling
-from tunesmith.records import Message, Record, canonical_json
+from tunesmith.lm import FAILED, Completion, LanguageModel, OnAnswer, Sampling
+from tunesmith.records import Record, canonical_json
 
-NO_TASK = "all"
 OVERALL = "overall"
 PREDICTION_KEYS = ("prediction", "response", "completion", "output", "answer", "text")
 
 
-@dataclass(frozen=True)
-class Sample:
-    """One question with its acceptable answers.
-
-    Attributes:
-        id: the record's.
-        prompt: the turns before the answer.
-        references: the answers that count as right; the first is the record's own.
-        task: what its answers are counted under: GROUP/FAMILY for a sample of a group.
-        key: the name the row has in its own file (its ``id`` or ``key`` column), or empty.
-        family: what the training records call its task, or empty: where baselines and worked examples come from.
-        group: the test file it is from; empty for a run's own test split.
-    """
-
-    id: str
-    prompt: tuple[Message, ...]
-    references: tuple[str, ...]
-    task: str = NO_TASK
-    source: str = ""
-    key: str = ""
-    tools: tuple[Mapping[str, Any], ...] = ()
-    family: str = ""
-    group: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        """The part of a line in ``eval/SYSTEM/TASK.jsonl`` that is known before the answer."""
-        row: dict[str, Any] = {"id": self.id, "task": self.task, "source": self.source}
-        row |= {"prompt": [turn.to_dict() for turn in self.prompt], "references": list(self.references)}
-        optional = {"key": self.key, "tools": [dict(tool) for tool in self.tools], "group": self.group}
-        return row | {name: value for name, value in optional.items() if value}
-
-
-AnswerFunction = Callable[[Sequence[Sample]], list[Completion]]
+AnswerFunction = Callable[[Sequence[Sample], OnAnswer], list[Completion]]
+"""Answers samples, in their order, and may tell each answer as it comes, which is then kept whatever happens."""
+PARTIAL = "answers.partial"
 
 
 def samples_from_records(
@@ -84,31 +58,38 @@ def samples_from_records(
     tasks: dict[str, list[Sample]] = defaultdict(list)
     for record in records:
         sample = _sample(record, group)
-        tasks[sample.task].append(sample)
-    return {task: _choose(tasks[task], max_samples, seed) for task in sorted(tasks)}
+        tasks[sample.task] += given_variants(sample, record.meta)
+    return {task: choose_samples(join_given(tasks[task]), max_samples, seed) for task in sorted(tasks)}
 
 
 def _sample(record: Record, group: str) -> Sample:
-    if record.answer is None:
+    references, expected = reference_answers(record), expectations_of(record)
+    if not references and not expected:
         raise DataError(f"{record.source or record.id}: no answer to compare with. Add one, or leave the row out.")
-    references = tuple(dict.fromkeys((record.answer, *record.references)))
     family = record.task or group
     task = f"{group}/{record.task}" if group and record.task else family or NO_TASK
     task = f"{OVERALL} (task)" if task == OVERALL else task
     key = str(_own_name(record.meta, ""))
-    return Sample(record.id, record.prompt, references, task, record.source, key, record.tools, family, group)
+    origin = {"source": record.source, "key": key, "tools": record.tools, "family": family, "group": group}
+    return Sample(record.id, record.prompt, references, task, **origin, expected=expected)
 
 
 def _own_name(row: Mapping[str, Any], default: Any) -> Any:
     return next((row[column] for column in ("id", "key") if isinstance(row.get(column), str | int)), default)
 
 
-def _choose(samples: list[Sample], max_samples: int | None, seed: int) -> list[Sample]:
-    if max_samples is None or len(samples) <= max_samples:
-        return samples
-    ranks = [_digest(f"{seed}\n{sample.id}") for sample in samples]
-    chosen = sorted(sorted(range(len(samples)), key=ranks.__getitem__)[:max_samples])
-    return [samples[position] for position in chosen]
+def choose_samples(samples: Sequence[Sample], max_samples: int | None, seed: int) -> list[Sample]:
+    """At most so many of the questions, in their order: those with the lowest hash of (seed, id).
+
+    The wordings of one question stay together, and count as one.
+    """
+    names = [sample.variant_of or f"\n{position}" for position, sample in enumerate(samples)]
+    first = {name: sample.variant_of or sample.id for name, sample in zip(names, samples)}
+    if max_samples is None or len(first) <= max_samples:
+        return list(samples)
+    ranks = {name: _digest(f"{seed}\n{identity}") for name, identity in first.items()}
+    chosen = set(sorted(ranks, key=ranks.__getitem__)[:max_samples])
+    return [sample for name, sample in zip(names, samples) if name in chosen]
 
 
 def _digest(text: str) -> str:
@@ -124,24 +105,40 @@ def answer_samples(
     *,
     on_done: Callable[[int], None] | None = None,
     identity: str = "",
+    run_code: bool = False,
 ) -> None:
     """Write ``eval/SYSTEM/TASK.jsonl`` for each task: the sample, the prediction, its scores and why it ended.
 
     A task file is kept when it answers exactly these samples (ids, prompts, references) and was written with the same
-    ``sampling`` and ``identity``; everything else, a partial file too, is asked again.
+    ``sampling`` and ``identity``. Answers are kept as they come, so whatever stops an evaluation, the next one asks only
+    what has no answer yet; and only what is new where samples are added or their references change.
 
     Args:
         on_done: called with n when n more samples are answered, or found answered.
         identity: what decides the answers beside the sampling, e.g. a hash of weights and template.
+        run_code: whether answers that are programs may be run.
+
+    Raises:
+        UsageError: programs are asked for, and they may not be run.
     """
+    refuse_unless_allowed(_plain_questions(samples), run_code)
     folder = Path(eval_dir) / system
     _claim(folder, {"system": system, "identity": identity, "sampling": _plain(asdict(sampling))})
-    for task, name in task_file_names(samples).items():
-        if _is_answered(folder / name, samples[task]):
-            if on_done is not None:
-                on_done(len(samples[task]))
-            continue
-        _write_answers(folder / name, samples[task], _ask(lm, samples[task], sampling, on_done))
+    done = on_done or (lambda count: None)
+    with AnswerStore(folder / PARTIAL) as store:
+        for task, name in task_file_names(samples).items():
+            if _is_answered(folder / name, samples[task]):
+                done(len(samples[task]))
+                continue
+            store.answers |= _answers_in(folder / name, task)
+            _write_answers(
+                folder / name, samples[task], _ask(lm, task, samples[task], sampling, store, done), run_code=run_code
+            )
+    store.remove()
+
+
+def _plain_questions(samples: Mapping[str, Sequence[Sample]]) -> list[dict[str, Any]]:
+    return [{"expected": sample.expected, "source": sample.source} for task in samples.values() for sample in task]
 
 
 def task_file_names(tasks: Iterable[str]) -> dict[str, str]:
@@ -162,8 +159,8 @@ def _claim(folder: Path, description: dict[str, Any]) -> None:
     except DataError:
         pass  # a damaged description describes nobody
     write_json(path, {})  # nobody's answers until the old ones are gone, should we be killed in between
-    for stale in sorted(folder.glob("*.jsonl")):
-        stale.unlink()
+    for stale in (*sorted(folder.glob("*.jsonl")), folder / PARTIAL):
+        stale.unlink(missing_ok=True)
     write_json(path, description)
 
 
@@ -177,8 +174,8 @@ def _is_answered(path: Path, samples: Sequence[Sample]) -> bool:
 
 
 def _answers(row: Mapping[str, Any], sample: Mapping[str, Any]) -> bool:
-    is_scored = isinstance(row.get("scores"), Mapping) and row["scores"].keys() >= set(SAMPLE_METRICS)
-    return all(row.get(name) == sample[name] for name in sample) and "prediction" in row and is_scored
+    is_answer = "prediction" in row and row.get("finish_reason") != FAILED
+    return all(row.get(name) == sample[name] for name in sample) and is_answer and is_scored(row)
 
 
 def _plain(value: dict[str, Any]) -> dict[str, Any]:
@@ -186,32 +183,118 @@ def _plain(value: dict[str, Any]) -> dict[str, Any]:
     return {name: list(part) if isinstance(part, tuple) else part for name, part in value.items()}
 
 
+def _answers_in(path: Path, task: str) -> dict[str, Completion]:
+    """The answers in an older file of the task, by the names of their questions; none in a file that is damaged."""
+    try:
+        rows = [row for row in read_jsonl(path) if _is_answer(row)] if path.is_file() else []
+    except DataError:
+        return {}
+    return dict(zip(question_keys(task, map(_question, rows)), map(_completion, rows), strict=True))
+
+
+def _is_answer(row: Mapping[str, Any]) -> bool:
+    said = isinstance(row.get("prediction"), str) and row.get("finish_reason") not in (None, FAILED)
+    return said and {"id", "prompt"} <= row.keys() and not (row.get("expected") or {}).get("likelihood")
+
+
+def _completion(row: Mapping[str, Any]) -> Completion:
+    counts = {name: row.get(name, 0) for name in ("num_prompt_tokens", "num_completion_tokens")}
+    return Completion(row["prediction"], row["finish_reason"], **counts)
+
+
+def _question(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a line decides its answer, beside the system and the task."""
+    is_scored_only = bool((row.get("expected") or {}).get("likelihood"))
+    return {name: row.get(name) or None for name in ("id", "prompt", "tools", "variant")} | {"given": is_scored_only}
+
+
 def _ask(
     lm: LanguageModel | AnswerFunction,
+    task: str,
     samples: Sequence[Sample],
     sampling: Sampling,
-    on_done: Callable[[int], None] | None,
+    store: AnswerStore,
+    on_done: Callable[[int], None],
 ) -> list[Completion]:
-    if hasattr(lm, "generate"):
-        tools = [sample.tools for sample in samples] if any(sample.tools for sample in samples) else None
-        return lm.generate([sample.prompt for sample in samples], sampling, tools=tools, on_done=on_done)
-    completions = lm(samples)
-    if on_done is not None:
-        on_done(len(samples))
-    return completions
+    """The answers to the samples: those that are kept, and the others asked."""
+    keys = question_keys(task, [_question(_plain(sample.to_dict())) for sample in samples])
+    missing = store.missing(keys)
+    on_done(len(keys) - len(missing))
+    told: set[int] = set()
+
+    def keep(number: int, completion: Completion) -> None:
+        if number not in told:
+            told.add(number)
+            store.add(keys[missing[number]], completion)
+            on_done(1)
+
+    try:
+        asked = _answers_of(lm, [samples[position] for position in missing], sampling, keep)
+    except ModelError as error:
+        num_kept = len(keys) - len(store.missing(keys))
+        raise ModelError(
+            f"{error} {num_kept} of {len(keys)} answers are kept: the same command asks the rest."
+        ) from error
+    for number, completion in enumerate(asked):
+        keep(number, completion)
+    answers = store.answers | {keys[place]: completion for place, completion in zip(missing, asked, strict=True)}
+    return [answers[key] for key in keys]
+
+
+def _answers_of(
+    lm: LanguageModel | AnswerFunction, samples: Sequence[Sample], sampling: Sampling, keep: OnAnswer
+) -> list[Completion]:
+    if not samples:
+        return []
+    if not hasattr(lm, "generate"):
+        return lm(samples, keep)
+    tools = [sample.tools for sample in samples] if any(sample.tools for sample in samples) else None
+    return lm.generate([sample.prompt for sample in samples], sampling, tools=tools, on_answer=keep)
 
 
 def _write_answers(
-    path: Path, samples: Sequence[Sample], completions: Sequence[Completion], names: Sequence[Any] | None = None
+    path: Path,
+    samples: Sequence[Sample],
+    completions: Sequence[Completion],
+    names: Sequence[Any] | None = None,
+    *,
+    run_code: bool = False,
 ) -> None:
-    scores = score_answers([completion.text for completion in completions], [sample.references for sample in samples])
-    rows = [
-        {**sample.to_dict(), "prediction": completion.text, "scores": score, "finish_reason": completion.finish_reason}
-        for sample, completion, score in zip(samples, completions, scores, strict=True)
-    ]
+    rows = scored_lines(samples, completions, run_code=run_code)
     for row, name in zip(rows, names or ()):
         row.update({"id": name, "record_id": row["id"]} if name is not None else {})
     write_jsonl(path, rows)
+
+
+def scored_lines(
+    samples: Sequence[Sample], completions: Sequence[Completion], *, run_code: bool = False
+) -> list[dict[str, Any]]:
+    """The lines of a task: each sample with its answer and the scores of it."""
+    answers = [
+        {
+            **sample.to_dict(),
+            "prediction": completion.text,
+            "finish_reason": completion.finish_reason,
+            **_counted(completion),
+        }
+        for sample, completion in zip(samples, completions, strict=True)
+    ]
+    return with_scores(answers, run_code=run_code)
+
+
+def _counted(completion: Completion) -> dict[str, Any]:
+    """The tokens that went in and came out, where they are known; of a text that was only scored, its likelihood; why
+    there is no answer, where it failed.
+    """
+    counts = {
+        "num_prompt_tokens": completion.num_prompt_tokens,
+        "num_completion_tokens": completion.num_completion_tokens,
+    }
+    found, row = completion.likelihood, {name: count for name, count in counts.items() if count}
+    row |= {"failure": completion.note} if completion.note else {}
+    if found is None or not found.num_tokens:
+        return row
+    return row | {"scores": {"nll": -found.logprob, "num_tokens": found.num_tokens, "num_bytes": found.num_bytes}}
 
 
 # -- answers from a file -----------------------------------------------------------------------------------------------
@@ -231,6 +314,7 @@ def score_predictions(
     eval_dir: str | Path,
     *,
     system: str = "predictions",
+    run_code: bool = False,
 ) -> None:
     """Write ``eval/SYSTEM/TASK.jsonl`` from answers somebody else's model gave, one row per sample.
 
@@ -240,8 +324,9 @@ def score_predictions(
 
     Raises:
         DataError: a sample has no prediction, a row fits no sample or two different ones, or a sample has two rows.
-        UsageError: the predictions lie where they would be written over.
+        UsageError: the predictions lie where they would be written over; programs are asked for, and may not be run.
     """
+    refuse_unless_allowed(_plain_questions(samples), run_code)
     predictions = [_prediction(row) for row in read_rows(predictions_path)]
     joined = _join(predictions, [sample for task in samples.values() for sample in task], str(predictions_path))
     folder = Path(eval_dir) / system
@@ -251,7 +336,8 @@ def score_predictions(
     for task, name in task_file_names(samples).items():
         mine = [next(found) for _ in samples[task]]
         completions = [Completion(prediction.text, "stop") for prediction in mine]
-        _write_answers(folder / name, samples[task], completions, [prediction.name for prediction in mine])
+        names = [prediction.name for prediction in mine]
+        _write_answers(folder / name, samples[task], completions, names, run_code=run_code)
 
 
 def _prediction(row: Any) -> _Prediction:

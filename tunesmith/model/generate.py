@@ -1,9 +1,11 @@
-"""A local model that answers: `LocalModel` is a `LanguageModel` over transformers' generate."""
+"""A local model that answers: `LocalModel` is a `LanguageModel`."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from threading import Thread
 
 import torch
@@ -19,9 +21,10 @@ from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 from transformers.utils import ModelOutput
 
 from tunesmith.errors import ModelError
-from tunesmith.lm import Completion, Conversation, Sampling, cut_at_stop
+from tunesmith.lm import Completion, Conversation, OnAnswer, Sampling, TextLikelihood, cut_at_stop
 from tunesmith.model.adapters import num_virtual_tokens
-from tunesmith.model.forward import Forward
+from tunesmith.model.decode import CACHE_BYTES, Decoder, decoder_for, padded
+from tunesmith.model.likelihood import answer_likelihoods, text_likelihoods
 from tunesmith.model.load import LoadedModel
 from tunesmith.model.probe import Capabilities
 from tunesmith.records import Message, Record
@@ -38,14 +41,17 @@ STOP_TAIL_TOKENS = 24
 class LocalModel:
     """A loaded model behind a chat template.
 
-    Greedy answers do not depend on what else is in the batch: prompts are sorted by length and padded with an explicit
-    mask, or only batched with others of their length where the probe found that padding shows.
+    Answers do not depend on what else is in the batch. Up to ``batch_size`` are written at a time, and as soon as some are
+    done the next prompts join (see `decode`); fewer where their keys and values would take more than ``cache_bytes``. A
+    model that cannot do that (a state instead of keys and values, virtual tokens) answers batches of prompts of like
+    length by transformers' generate, and only of equal length where the probe found that padding shows.
     """
 
     loaded: LoadedModel
     template: ChatTemplate
     capabilities: Capabilities
     batch_size: int = 16
+    cache_bytes: int = CACHE_BYTES
 
     def generate(
         self,
@@ -53,7 +59,7 @@ class LocalModel:
         sampling: Sampling = Sampling(),
         *,
         tools: Sequence[Sequence[Mapping]] | None = None,
-        on_done: Callable[[int], None] | None = None,
+        on_answer: OnAnswer | None = None,
         shots: Sequence[Sequence[Record]] | None = None,
     ) -> list[Completion]:
         """Answer each conversation, in the order given; one whose prompt leaves no room is answered with nothing.
@@ -61,13 +67,17 @@ class LocalModel:
         ``shots`` are worked examples to put before each, as in training.
         """
         prompts = self.prompt_ids(conversations, tools=tools, shots=shots)
-        answers: dict[int, Completion] = {}
-        for batch in self._batches(prompts, sampling):
-            completions = self._answer([prompts[i] for i in batch], sampling)
-            answers.update(zip(batch, completions, strict=True))
-            if on_done is not None:
-                on_done(len(batch))
-        return [answers[i] for i in range(len(prompts))]
+        rooms = [self._room(prompt, sampling) for prompt in prompts]
+        answers: list[Completion | None] = [None] * len(prompts)
+        asked = [i for i, room in enumerate(rooms) if room >= 1]
+        found = self._written([prompts[i] for i in asked], [rooms[i] for i in asked], sampling)
+        too_long = ((i, Completion("", "prompt_too_long", len(prompts[i]))) for i, room in enumerate(rooms) if room < 1)
+        written = ((asked[k], self._completion(ids, len(prompts[asked[k]]), sampling)) for k, ids in found)
+        for i, answer in itertools.chain(too_long, written):
+            answers[i] = answer
+            if on_answer is not None:
+                on_answer(i, answer)
+        return answers
 
     def stream(self, conversation: Conversation, sampling: Sampling = Sampling()) -> Iterator[str]:
         """The answer, piece by piece as it is made."""
@@ -87,14 +97,21 @@ class LocalModel:
 
     def loglikelihood(self, context: Conversation, continuations: Sequence[str]) -> list[float]:
         """Natural-log probability of each continuation as the assistant's next turn, with its stop token."""
-        records = [Record(str(i), (*context, Message("assistant", text))) for i, text in enumerate(continuations)]
+        return self.loglikelihoods([(context, continuations)])[0]
+
+    def loglikelihoods(self, requests: Sequence[tuple[Conversation, Sequence[str]]]) -> list[list[float]]:
+        """`loglikelihood` of many contexts and their continuations; each context is read once."""
+        turns = [Record("", (*context, Message("assistant", text))) for context, texts in requests for text in texts]
         kind, tokenizer = self.loaded.kind, self.loaded.tokenizer
-        renderings = [render(record, self.template, per_turn=True)[-1] for record in records]
+        renderings = [render(record, self.template, per_turn=True)[-1] for record in turns]
         limit = self.loaded.context_length or 2**31
-        encoded = encode(renderings, tokenizer, self.template, kind=kind, max_length=limit, over_length="raise")
-        forward = Forward(self.loaded.model, head=self.capabilities.head)
-        with torch.inference_mode():
-            return [float(forward(self._collate([(example,)])).sum()) for example in encoded]
+        encoded = iter(encode(renderings, tokenizer, self.template, kind=kind, max_length=limit, over_length="raise"))
+        examples = [[next(encoded) for _ in texts] for _, texts in requests]
+        return answer_likelihoods(self.loaded, self.capabilities, self._joining, examples)
+
+    def text_loglikelihood(self, texts: Sequence[str]) -> list[TextLikelihood | None]:
+        """Of each raw text, without template (see `text_likelihoods`); None for an encoder-decoder."""
+        return text_likelihoods(self.loaded, self.capabilities, texts)
 
     def prompt_ids(self, conversations: Sequence[Conversation], *, tools=None, shots=None) -> list[list[int]]:
         """Token ids of each conversation up to where the answer starts: the same as in training."""
@@ -136,37 +153,53 @@ class LocalModel:
             return min(sampling.max_new_tokens, limit - 1) if len(prompt) <= limit else 0
         return min(sampling.max_new_tokens, limit - len(prompt))
 
-    def _answer(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[Completion]:
-        room = self._room(prompts[0], sampling)
-        if room < 1:
-            return [Completion("", "prompt_too_long", len(prompt)) for prompt in prompts]
-        answers = self._generate(prompts, sampling, room)
-        return [self._completion(ids, len(prompt), sampling) for prompt, ids in zip(prompts, answers, strict=True)]
+    def _written(
+        self, prompts: Sequence[Sequence[int]], rooms: Sequence[int], sampling: Sampling
+    ) -> Iterator[tuple[int, list[int]]]:
+        """The place and the new ids of each prompt, as they are done; ``rooms`` is how long each answer may be."""
+        if (
+            self.capabilities.can_batch_prompts
+            and not num_virtual_tokens(self.loaded.model)
+            and self._decoder is not None
+        ):
+            yield from self._decoder.answers(prompts, rooms, sampling, self._is_done(sampling))
+            return
+        for batch in self._batches(prompts, sampling):
+            answers = self._generate([prompts[i] for i in batch], sampling, rooms[batch[0]])
+            yield from zip(batch, answers, strict=True)
 
-    def _padded(self, prompts: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
-        """(batch, longest) ids, and the mask that says which are padding.
+    @property
+    def _joining(self) -> Decoder | None:
+        """What lets rows join and leave a batch, for a model that can do that as it is now."""
+        is_plain = self.capabilities.can_batch_prompts and not num_virtual_tokens(self.loaded.model)
+        return self._decoder if is_plain else None
 
-        A decoder continues its prompt, so padding stands in front; an encoder's positions count from the first column.
-        """
-        longest, pad = max(len(prompt) for prompt in prompts), self.loaded.pad_token_id
-        ids, mask = [], []
-        for prompt in prompts:
-            padding = longest - len(prompt)
-            before, after = (padding, 0) if self.loaded.kind == "causal" else (0, padding)
-            ids.append([pad] * before + list(prompt) + [pad] * after)
-            mask.append([0] * before + [1] * len(prompt) + [0] * after)
-        return torch.tensor(ids), torch.tensor(mask)
+    @cached_property
+    def _decoder(self) -> Decoder | None:
+        return decoder_for(self.loaded, max_rows=self.batch_size, cache_bytes=self.cache_bytes)
+
+    def _is_done(self, sampling: Sampling) -> Callable[[list[int]], bool]:
+        """Whether an answer ends with a stop token, or its newest text holds a stop string."""
+        stop_ids, tokenizer = frozenset(self.stop_token_ids()), self.loaded.tokenizer
+
+        def is_done(ids: list[int]) -> bool:
+            if ids[-1] in stop_ids:
+                return True
+            tail = tokenizer.decode(ids[-STOP_TAIL_TOKENS:], skip_special_tokens=True) if sampling.stop else ""
+            return any(marker in tail for marker in sampling.stop)
+
+        return is_done
 
     def _generate(
         self, prompts: Sequence[Sequence[int]], sampling: Sampling, max_new_tokens: int, streamer=None
     ) -> list[list[int]]:
-        """The new ids of each prompt.
+        """The new ids of each prompt, by transformers' generate.
 
         Whenever half of the rows are done they leave the batch and the others go on with what the model has cached, so
         that one long answer does not cost as much as a batch of them.
         """
         model, device = self.loaded.model, self.loaded.model.device
-        input_ids, attention_mask = self._padded(prompts)
+        input_ids, attention_mask = padded(prompts, self.loaded.pad_token_id, in_front=self.loaded.kind == "causal")
         inputs = {"input_ids": input_ids.to(device), "attention_mask": attention_mask.to(device)}
         length = start = input_ids.shape[1] if self.loaded.kind == "causal" else 1
         rows, answers = torch.arange(len(prompts), device=device), {}

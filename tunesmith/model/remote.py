@@ -6,27 +6,39 @@ import json
 import os
 import random
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import closing, suppress
+from email.utils import parsedate_to_datetime
 from typing import Any, Self
 from urllib.parse import urlsplit
 
 import httpx
 
 from tunesmith.errors import ModelError, UsageError
-from tunesmith.lm import Completion, Conversation, Sampling, cut_at_stop
+from tunesmith.lm import FAILED, Completion, Conversation, OnAnswer, Sampling, TextLikelihood, cut_at_stop
 
+NO_COMPLETION = "the answer is no chat completion. Is the URL an OpenAI-compatible API (…/v1)?"
 OPENAI_URL = "https://api.openai.com/v1"
 RETRIED = {408, 409, 425, 429}  # and every 5xx
 MAX_STOP = 4  # more are refused by OpenAI; all of them are applied here anyway
 MAX_WAIT_S = 60.0
+"""A server that asks to be left alone for longer is not waited for."""
+REFUSED = {400, 413, 422}  # of the one request: too long, or what its filter does not like
+MAX_FAILURES = 8
+"""So many requests in a row that a server answers with nothing usable are taken for a failure of all."""
+MAX_BODY_BYTES = 32 * 2**20
 
 
 class RemoteModel:
     """Answers by ``POST {url}/chat/completions``.
 
     The key comes from ``OPENAI_API_KEY`` and is sent to no other place than ``url``. Busy and failing servers (429,
-    5xx, no connection) are asked again with growing pauses; at most ``concurrency`` requests are under way at a time.
+    5xx, no connection, an answer that is none) are asked again with growing pauses; at most ``concurrency`` requests are
+    under way at a time. A question that a server which answers others refuses, or answers with nothing, ends as
+    ``failed`` with the reason in its ``note``; a server that is not there at all is given up at once. ``timeout_s`` is the
+    longest silence, ``total_s`` the longest answer.
     The seed is sent, but what a server makes of it is not known: answers of an API are not reproducible.
     """
 
@@ -39,10 +51,12 @@ class RemoteModel:
         concurrency: int = 8,
         max_retries: int = 5,
         timeout_s: float = 120.0,
+        total_s: float = 600.0,
         first_pause_s: float = 1.0,
     ):
         self.model, self.url = model, _base_url(url)
         self.concurrency, self.max_retries, self.first_pause_s = concurrency, max_retries, first_pause_s
+        self.total_s, self._has_answered = total_s, False
         key = api_key if api_key is not None else os.environ.get("OPENAI_API_KEY", "")
         headers = {"Authorization": f"Bearer {key.strip()}"} if key.strip() else {}
         self._has_key = bool(headers)
@@ -73,19 +87,30 @@ class RemoteModel:
         sampling: Sampling = Sampling(),
         *,
         tools: Sequence[Sequence[Mapping]] | None = None,
-        on_done: Callable[[int], None] | None = None,
+        on_answer: OnAnswer | None = None,
     ) -> list[Completion]:
-        """Answer each conversation, in the order given. Raises `ModelError` at the first that cannot be answered."""
+        """Answer each conversation, in the order given.
+
+        Raises:
+            ModelError: the server is not there or refuses everything; what `on_answer` was told stays told.
+        """
         each = tools if tools is not None else [()] * len(conversations)
         self._given_up.clear()
         pool = ThreadPoolExecutor(self.concurrency, thread_name_prefix="remote")
         try:
-            asked = [pool.submit(self._answer, *item, sampling) for item in zip(conversations, each, strict=True)]
+            questions = enumerate(zip(conversations, each, strict=True))
+            asked = {pool.submit(self._answer, *question, sampling): number for number, question in questions}
+            found: dict[int, Completion] = {}
+            in_a_row = 0
             for answered in as_completed(asked):
-                answered.result()
-                if on_done is not None:
-                    on_done(1)
-            return [answered.result() for answered in asked]
+                number, completion = asked[answered], answered.result()
+                in_a_row = in_a_row + 1 if completion.finish_reason == FAILED else 0
+                found[number] = completion
+                if in_a_row >= min(MAX_FAILURES, len(asked)):
+                    raise ModelError(f"{self.name}: {completion.note}")
+                if on_answer is not None:
+                    on_answer(number, completion)
+            return [found[number] for number in range(len(asked))]
         finally:
             self._given_up.set()
             pool.shutdown(wait=False, cancel_futures=True)
@@ -95,7 +120,10 @@ class RemoteModel:
     ) -> Iterator[str]:
         """The answer in pieces, as they come."""
         self._given_up.clear()
-        response = self._request(self._body(messages, tools, sampling) | {"stream": True}, stream=True)
+        try:
+            response = self._request(self._body(messages, tools, sampling) | {"stream": True}, read=_unread)
+        except _Failed as error:
+            raise ModelError(f"{self.name}: {error}") from error
         try:
             yield from _pieces(response, self.name)
         except httpx.HTTPError as error:
@@ -107,17 +135,20 @@ class RemoteModel:
         """Raises `ModelError`: the chat API tells no probabilities of text it did not write itself."""
         raise ModelError(f"{self.name}: an API cannot score given answers. Use a local model for this task.")
 
+    def text_loglikelihood(self, texts: Sequence[str]) -> list[TextLikelihood | None]:
+        """None for each: undefined behind a chat API."""
+        return [None] * len(texts)
+
     def close(self) -> None:
         self._client.close()
 
     def _answer(self, messages: Conversation, tools: Sequence[Mapping], sampling: Sampling) -> Completion:
-        response = self._request(self._body(messages, tools, sampling))
         try:
-            return _completion(response.json(), sampling)
-        except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
-            raise ModelError(
-                f"{self.name}: the answer is no chat completion. Is the URL an OpenAI-compatible API (…/v1)?"
-            ) from error
+            response = self._request(self._body(messages, tools, sampling), read=_answer_in)
+        except _Failed as error:
+            return Completion("", FAILED, note=str(error))
+        self._has_answered = True
+        return _completion(response, sampling)
 
     def _body(self, messages: Conversation, tools: Sequence[Mapping], sampling: Sampling) -> dict[str, Any]:
         body: dict[str, Any] = {
@@ -136,32 +167,48 @@ class RemoteModel:
             ]
         return body
 
-    def _request(self, body: dict[str, Any], *, stream: bool = False) -> httpx.Response:
-        """A response with status 200; asks again where that can help. Raises `ModelError`."""
+    def _request(self, body: dict[str, Any], *, read: Callable[[httpx.Response, float], Any]) -> Any:
+        """What ``read`` makes of a response with status 200; asks again where that can help.
+
+        Raises:
+            ModelError: the server cannot be reached, or refuses.
+            _Failed: it refuses this request, or answers with nothing usable.
+        """
         for attempt in range(self.max_retries + 1):
             last = attempt == self.max_retries
             try:
-                response = self._client.send(
-                    self._client.build_request("POST", f"{self.url}/chat/completions", json=body), stream=stream
-                )
-            except (httpx.TransportError, httpx.InvalidURL) as error:
-                if last or not isinstance(
-                    error, (httpx.NetworkError, httpx.TimeoutException, httpx.RemoteProtocolError)
-                ):
+                request = self._client.build_request("POST", f"{self.url}/chat/completions", json=body)
+                response = self._client.send(request, stream=True)
+                if response.status_code == 200:
+                    return read(response, time.monotonic() + self.total_s)
+                with closing(response):
+                    response.read()
+            except (httpx.TransportError, httpx.InvalidURL, httpx.DecodingError) as error:
+                if last or not self._may_pass(error, attempt):
                     raise ModelError(f"{self.name}: {_transport_words(error)}") from error
                 self._pause(attempt, None)
                 continue
-            if response.status_code == 200:
-                return response
-            response.read()
-            response.close()
+            except _Failed:
+                if last or attempt >= 1:
+                    raise
+                self._pause(attempt, None)
+                continue
             if self._wants_other_limit(response, body):
                 body["max_completion_tokens"] = body.pop("max_tokens")
+            elif response.status_code in REFUSED:
+                raise _Failed(self._status_words(response))
             elif last or not (response.status_code in RETRIED or response.status_code >= 500):
                 raise ModelError(f"{self.name}: {self._status_words(response)}")
             else:
                 self._pause(attempt, response.headers.get("retry-after"))
         raise ModelError(f"{self.name}: no answer after {self.max_retries + 1} attempts. Try again later.")
+
+    def _may_pass(self, error: Exception, attempt: int) -> bool:
+        """Whether asking again may help. A server that never answered is asked twice, and so is one that says nothing."""
+        if not isinstance(error, (httpx.NetworkError, httpx.TimeoutException, httpx.RemoteProtocolError)):
+            return False
+        is_silent = isinstance(error, httpx.TimeoutException)
+        return attempt < 1 or (self._has_answered and not is_silent)
 
     def _wants_other_limit(self, response: httpx.Response, body: Mapping[str, Any]) -> bool:
         # OpenAI's reasoning models refuse `max_tokens`, most other servers know nothing else.
@@ -172,7 +219,9 @@ class RemoteModel:
 
     def _pause(self, attempt: int, retry_after: str | None) -> None:
         """Wait as long as the server asks, else twice as long each time; jitter keeps requests apart."""
-        asked = float(retry_after) if retry_after is not None and retry_after.replace(".", "", 1).isdigit() else 0.0
+        asked = _seconds(retry_after)
+        if asked > MAX_WAIT_S:
+            raise ModelError(f"{self.name}: asks to wait for {asked:,.0f} s. Try again then.")
         wait_s = max(asked, self.first_pause_s * 2**attempt * random.uniform(0.75, 1.25))
         if self._given_up.wait(min(wait_s, MAX_WAIT_S)):
             raise ModelError(f"{self.name}: given up, because another request failed.")
@@ -220,17 +269,71 @@ def _call_to_api(call: Mapping[str, Any], call_id: str) -> dict[str, Any]:
     return {"id": call_id, "type": "function", "function": {"name": call["name"], "arguments": text}}
 
 
+class _Failed(Exception):
+    """One question has no answer, for the reason given; others may."""
+
+
+def _unread(response: httpx.Response, _deadline: float) -> httpx.Response:
+    return response
+
+
+def _answer_in(response: httpx.Response, deadline: float) -> dict[str, Any]:
+    """The chat completion in a response. Raises `_Failed` where it is none."""
+    with closing(response):
+        body = bytearray()
+        for chunk in response.iter_bytes():
+            body += chunk
+            if time.monotonic() > deadline or len(body) > MAX_BODY_BYTES:
+                raise httpx.ReadTimeout("the answer does not end", request=response.request)
+    try:
+        answer = json.loads(body)
+        if "choices" not in answer and "error" in answer:
+            raise _Failed(f"{_told(answer['error']) or 'an error'}.")
+        _text(answer["choices"][0])
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
+        raise _Failed(NO_COMPLETION) from error
+    return answer
+
+
+def _text(choice: Mapping[str, Any]) -> str:
+    """What an answer says: its text, the calls it makes, or why it refuses. Raises where it says nothing."""
+    message = choice["message"]
+    content = message.get("content")
+    if isinstance(content, list):  # of parts
+        content = "".join(part["text"] for part in content if part.get("type") == "text")
+    calls = [call["function"] for call in message.get("tool_calls") or ()]
+    if not content and calls:
+        return json.dumps(calls, ensure_ascii=False)
+    if content is None:
+        content = message.get("refusal")
+    if content is None and choice.get("finish_reason") != "length":
+        raise _Failed(f"an answer without text ({choice.get('finish_reason')}).")
+    if not isinstance(content, str | None):
+        raise TypeError(type(content).__name__)
+    return content or ""
+
+
 def _completion(answer: Mapping[str, Any], sampling: Sampling) -> Completion:
-    choice, usage = answer["choices"][0], answer.get("usage") or {}
-    text = choice["message"].get("content") or ""
-    calls = [call["function"] for call in choice["message"].get("tool_calls") or ()]
-    text = text if text or not calls else json.dumps(calls, ensure_ascii=False)
-    return Completion(
-        cut_at_stop(text, sampling.stop),
-        "length" if choice.get("finish_reason") == "length" else "stop",
-        usage.get("prompt_tokens", 0),
-        usage.get("completion_tokens", 0),
-    )
+    choice, usage = answer["choices"][0], answer.get("usage")
+    counts = [_count(usage, name) for name in ("prompt_tokens", "completion_tokens")]
+    reason = "length" if choice.get("finish_reason") == "length" else "stop"
+    return Completion(cut_at_stop(_text(choice), sampling.stop), reason, *counts)
+
+
+def _count(usage: object, name: str) -> int:
+    count = usage.get(name) if isinstance(usage, Mapping) else 0
+    return count if isinstance(count, int) else 0
+
+
+def _seconds(retry_after: str | None) -> float:
+    """What a server asks to wait: a number of seconds, or a date (RFC 9110, 10.2.3); 0 where it does not say."""
+    with suppress(ValueError):
+        seconds = float(retry_after or 0)
+        return seconds if seconds > 0 else 0.0  # nan, too, is no wait
+    try:
+        return max(0.0, parsedate_to_datetime(retry_after).timestamp() - time.time())
+    except (ValueError, TypeError, OverflowError):
+        return 0.0
 
 
 def _pieces(response: httpx.Response, name: str) -> Iterator[str]:
@@ -239,10 +342,8 @@ def _pieces(response: httpx.Response, name: str) -> Iterator[str]:
         response.read()
         try:
             yield _completion(response.json(), Sampling()).text
-        except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
-            raise ModelError(
-                f"{name}: the answer is no chat completion. Is the URL an OpenAI-compatible API (…/v1)?"
-            ) from error
+        except (ValueError, KeyError, IndexError, TypeError, AttributeError, _Failed) as error:
+            raise ModelError(f"{name}: {NO_COMPLETION}") from error
         return
     for line in response.iter_lines():
         data = line.removeprefix("data:").strip() if line.startswith("data:") else ""
@@ -268,10 +369,13 @@ def _delta(data: str, name: str) -> Iterator[str]:
 
 def _server_message(response: httpx.Response) -> str:
     try:
-        told = response.json()["error"]
-        return _shortened(told["message"] if isinstance(told, dict) else told)
+        return _told(response.json()["error"])
     except (ValueError, KeyError, TypeError):
         return ""
+
+
+def _told(error: object) -> str:
+    return _shortened(error.get("message", "") if isinstance(error, dict) else error)
 
 
 def _shortened(text: object) -> str:

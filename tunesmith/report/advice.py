@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from tunesmith.evaluation.summary import BASE, BASELINES, TUNED
+from tunesmith.evaluation.systems import BASE, BASELINES, TUNED
 from tunesmith.report.examples import FamilyAnswers
 from tunesmith.report.facts import Facts, share
 from tunesmith.report.folder import Figure, Sentence

@@ -260,6 +260,63 @@ def draw_spark(across: Axis, up: Axis, series: Sequence[Series], label: str, *, 
     )
 
 
+def draw_curve(up: Axis, points: Sequence[tuple[int, Interval]], label: str, *, height: int = 190) -> Markup:
+    """Values with their intervals over a small whole number, a line for each role; nothing without a point."""
+    known = [(k, item) for k, item in points if is_number(item.value)]
+    if not known:
+        return Markup("")
+    numbers = sorted({k for k, _ in known})
+    across = Axis(numbers[0], max(numbers[-1], numbers[0] + 1), ())
+    place = _Place(across, up, height)
+    lines = [
+        _draw_role(place, role, [(k, item) for k, item in known if item.role == role]) for role in ("rival", "focus")
+    ]
+    names = Markup("").join(
+        Markup('<text x="{}%" y="{}" text-anchor="middle">{}</text>').format(_inset(place, k, None), height + 14, k)
+        for k in numbers
+    )
+    return Markup(
+        '<div class="chart"><svg class="yaxis" width="56" height="{h}" aria-hidden="true">{y}</svg>'
+        '<svg class="curve shots" width="100%" height="{t}" role="img" aria-label="{label}">{grid}{body}{names}</svg></div>'
+    ).format(
+        h=height,
+        t=height + 20,
+        y=_draw_y_labels(place),
+        label=visible(label),
+        grid=_draw_grid(place),
+        body=Markup("").join(lines),
+        names=names,
+    )
+
+
+def _inset(place: _Place, number: float, role: Role | None) -> float:
+    """Where a number lies across, away from the edges; the roles a little beside each other, so that none hides one."""
+    return round(4 + 0.92 * place.x(number) + {"rival": -0.7, "focus": 0.7}.get(role, 0.0), 3)
+
+
+def _draw_role(place: _Place, role: Role, points: Sequence[tuple[int, Interval]]) -> Markup:
+    ordered = sorted(points, key=lambda point: point[0])
+    spots = [(_inset(place, k, role), place.y(item.value), item) for k, item in ordered]
+    joined = " ".join(f"{x:g},{y:g}" for x, y, _ in spots)
+    line = Markup(
+        '<svg width="100%" height="{h}" viewBox="0 0 100 {h}" preserveAspectRatio="none">'
+        '<polyline class="line" points="{p}"/></svg>'
+    ).format(h=place.height, p=joined)
+    marks = Markup("").join(_draw_spot(place, x, y, item) for x, y, item in spots)
+    return Markup('<g class="role-{}">{}{}</g>').format(role, line, marks)
+
+
+def _draw_spot(place: _Place, x: float, y: float, item: Interval) -> Markup:
+    bar = Markup("")
+    if is_number(item.low) and is_number(item.high):
+        bar = Markup('<line class="bar" x1="{x}%" x2="{x}%" y1="{}" y2="{}"/>').format(
+            place.y(item.low), place.y(item.high), x=x
+        )
+    return Markup('<g class="mark"><title>{}</title>{}<circle cx="{}%" cy="{}" r="4"/></g>').format(
+        visible(_interval_title(item)), bar, x, y
+    )
+
+
 @dataclass(frozen=True)
 class _Place:
     """Turns (step, value) into a percentage across and pixels down, leaving a margin above and below."""

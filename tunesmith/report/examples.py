@@ -79,9 +79,11 @@ def read_examples(run: RunFolder, results: Results | None) -> Examples | None:
     """The answers of the focus and its rival side by side, or None where there are not two systems or no answers."""
     if results is None or results.rival is None:
         return None
-    theirs = {_sample_key(row): row for row in _answers(run, results.rival)}
+    tasks = {result.task for result in results.tasks}
+    theirs = {sample_key(row): row for row in run.answers(results.rival)}
     metric = sample_metric(results.metric)
-    pairs = [_pair(row, theirs.get(_sample_key(row)), metric) for row in _answers(run, results.focus)]
+    asked = (row for row in run.answers(results.focus) if row.at("task").value in tasks)
+    pairs = [_pair(row, theirs.get(sample_key(row)), metric) for row in asked]
     found = [pair for pair in pairs if pair is not None]
     lost = sorted((pair for pair in found if pair.delta < 0), key=lambda pair: pair.delta)
     files = f"eval/{results.focus}/*.jsonl and eval/{results.rival}/*.jsonl"
@@ -95,13 +97,8 @@ def read_examples(run: RunFolder, results: Results | None) -> Examples | None:
     return Examples(*figures, _spread(lost, NUM_LOST), _families(found, results)) if found else None
 
 
-def _answers(run: RunFolder, system: str) -> list[Figure]:
-    """Every line a system answered, task files in the order of their names."""
-    files = sorted((run.path / "eval" / system).glob("*.jsonl"))
-    return [row for path in files for row in run.rows(f"eval/{system}/{path.name}")]
-
-
-def _sample_key(row: Figure) -> tuple:
+def sample_key(row: Figure) -> tuple:
+    """What a sample is told apart by: task, id and place."""
     return row.at("task").value, row.at("id").value, row.at("source").value
 
 
@@ -155,4 +152,4 @@ def _family(name: str, examples: Sequence[Example], results: Results) -> FamilyA
 
 
 def _rank(example: Example) -> str:
-    return hashlib.sha256(repr(_sample_key(example.ours)).encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(repr(sample_key(example.ours)).encode("utf-8", "surrogatepass")).hexdigest()

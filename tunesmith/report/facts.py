@@ -8,16 +8,22 @@ from functools import cached_property
 from statistics import fmean
 from typing import Literal
 
+from tunesmith.evaluation.runner import OVERALL
+from tunesmith.evaluation.systems import TUNED, Pair
+from tunesmith.report.areas import Area, Curve, read_areas, read_curve
 from tunesmith.report.charts import Axis, Interval, Point, Role, fit_axis
 from tunesmith.report.data import DataFacts
 from tunesmith.report.examples import Examples, FamilyAnswers, read_examples
 from tunesmith.report.folder import Figure, RunFolder
 from tunesmith.report.losses import TaskLosses
 from tunesmith.report.results import Result, Results, format_system, read_results
+from tunesmith.report.samples import Samples, read_samples
 from tunesmith.report.splits import Family, Row, Split, columns_of, cross_splits, name_known, read_splits
 from tunesmith.report.text import format_count, format_number, is_number, join_places
 
 NUM_PLACES = 3
+DURING = "eval_"
+"""What the keys of evaluations during training begin with in metrics.jsonl."""
 NOT_REJECTING = ("max_records", "mix", "render")
 SPLITS = ("train", "validation", "test")
 State = Literal["trained", "interrupted", "evaluated only", "prepared"]
@@ -68,6 +74,10 @@ FILES = (
     FileNote("training.json", "parameters, steps, time, best step"),
     FileNote("eval/summary.json", "scores, intervals, comparisons, verdicts"),
 )
+FILES_OF_SUITES = (
+    FileNote("eval/novelty.jsonl", "what is new about each test question to a model trained on the records"),
+    FileNote("eval/shots/summary.json", "scores over the number of worked examples; the answers lie beside it"),
+)
 
 
 LEDGER_ROWS = (
@@ -101,6 +111,11 @@ class Facts:
     @property
     def name(self) -> str:
         return self.run.name
+
+    @property
+    def title(self) -> str:
+        """What the folder is called: a run, or an evaluation of models that were not tuned here."""
+        return "run report" if self.is_run else "evaluation"
 
     @property
     def place(self) -> str:
@@ -283,6 +298,13 @@ class Facts:
         return [(step, figure) for step, figure in pairs if is_number(step.value) and is_number(figure.value)]
 
     @cached_property
+    def during(self) -> list[tuple[str, list[Point]]]:
+        """(name, points) of what was evaluated every so many steps of the training."""
+        names = dict.fromkeys(key for row in self.run.metrics for key in row.value if key.startswith(DURING))
+        found = [(name, self.points(name)) for name in names if name != f"{DURING}seconds"]
+        return [(name.removeprefix(DURING).replace("_", " "), points) for name, points in found if points]
+
+    @cached_property
     def train_losses(self) -> list[Point]:
         return self.points("loss")
 
@@ -348,6 +370,50 @@ class Facts:
     @cached_property
     def examples(self) -> Examples | None:
         return read_examples(self.run, self.results)
+
+    @cached_property
+    def areas(self) -> list[Area]:
+        """What was asked beside the questions of the verdict, area by area."""
+        return read_areas(self.run, self.results)
+
+    @cached_property
+    def curve(self) -> Curve | None:
+        """The scores over the number of worked examples."""
+        return read_curve(self.run)
+
+    @property
+    def is_of_tuning(self) -> bool:
+        """Whether the verdict is about a tuned model; else models are compared that were not tuned here."""
+        return self.results is not None and self.results.focus == TUNED
+
+    @property
+    def own_tasks(self) -> list[str]:
+        """The tasks of the questions of the verdict."""
+        return [result.task for result in self.results.tasks] if self.results is not None else []
+
+    @property
+    def worse_areas(self) -> list[Area]:
+        """The areas that got worse."""
+        return [area for area in self.areas if area.verdict == "worse"]
+
+    @cached_property
+    def samples(self) -> Samples | None:
+        """Every sample with its answers, as far as they fit on a page."""
+        return read_samples(self.run, self.results)
+
+    @property
+    def pairs(self) -> list[tuple[Pair, Figure, Figure]]:
+        """(a, b), its comparison over all tasks and the score of b, of each pair where one system is held against
+        several; nothing where only one is."""
+        if self.results is None:
+            return []
+        rows = self.run.summary.at("comparisons").items()
+        metric = self.results.metric
+        found = [row for row in rows if (row.at("task").value, row.at("metric").value) == (OVERALL, metric)]
+        focuses = {row.at("b").value for row in found}
+        scores = self.run.summary.at("overall", metric)
+        pairs = [((row.at("a").value, row.at("b").value), row, scores.at(row.at("b").value)) for row in found]
+        return pairs if len(focuses) > 1 else []
 
     @property
     def verdict(self) -> str | None:
@@ -467,10 +533,18 @@ class Facts:
         answers = [
             FileNote(f"eval/{system}/", f"every answer of {system}, with its scores") for system in self.run.systems
         ]
-        return [note for note in FILES if (self.run.path / note.path).is_file()] + answers
+        return [note for note in (*FILES, *FILES_OF_SUITES) if (self.run.path / note.path).is_file()] + answers
+
+    @property
+    def is_run(self) -> bool:
+        """Whether something was trained here, or is to be; else it is an evaluation alone."""
+        run = self.run
+        return bool(run.recipe.known or run.training.known or run.provenance.known or run.metrics or run.funnel.known)
 
     @property
     def missing_files(self) -> list[str]:
+        if not self.is_run:
+            return []
         return [note.path for note in FILES if not (self.run.path / note.path).is_file()]
 
 

@@ -125,7 +125,12 @@ class RunFolder:
     @cached_property
     def systems(self) -> list[str]:
         """Names of the systems that have answers in ``eval/``, sorted."""
-        return sorted(path.name for path in (self.path / "eval").glob("*/") if path.is_dir())
+        return sorted({path.parent.name for path in (self.path / "eval").glob("*/*.jsonl")})
+
+    def answers(self, system: str) -> Iterator[Figure]:
+        """Every line a system answered, task files in the order of their names."""
+        for path in sorted((self.path / "eval" / system).glob("*.jsonl")):
+            yield from self.rows(f"eval/{system}/{path.name}")
 
     def _document(self, name: str, read: Callable[[Path], Any]) -> Figure:
         path = self.path / name

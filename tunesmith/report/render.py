@@ -6,7 +6,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cache, partial
 from importlib.resources import files
 from typing import Any
 
@@ -20,6 +20,7 @@ from tunesmith.report.data import MAX_BARS, MAX_FILES
 from tunesmith.report.facts import Facts, share
 from tunesmith.report.folder import Figure, InspectedFile, Sentence
 from tunesmith.report.results import MEANINGS, format_system
+from tunesmith.report.samples import MAX_TEXT
 from tunesmith.report.splits import best_of
 from tunesmith.report.text import (
     NOT_AVAILABLE,
@@ -106,7 +107,7 @@ def _render_page(template: str, context: Mapping[str, Any]) -> str:
     )
     environment = _environment(template, _figure_html, visible)
     environment.globals.update(charts=charts, fold=_fold, breakable=_breakable, share=share)
-    environment.globals.update(max_bars=MAX_BARS, max_files=MAX_FILES)
+    environment.globals.update(max_bars=MAX_BARS, max_files=MAX_FILES, max_text=MAX_TEXT)
     return environment.get_template(template).render(
         **context,
         style=Markup(style),
@@ -137,6 +138,7 @@ def _context(facts: Facts) -> dict[str, Any]:
     }
 
 
+@cache
 def _environment(template: str, figure: Callable, clean: Callable[[str], str]) -> Environment:
     """A template engine that cleans every text not marked safe, and writes every figure by a named format."""
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from tunesmith.errors import DataError
 from tunesmith.evaluation.metrics import METRICS
 from tunesmith.evaluation.runner import OVERALL
-from tunesmith.evaluation.summary import BASE, BASELINES, headline
+from tunesmith.evaluation.systems import BASE, BASELINES
+from tunesmith.evaluation.verdict import headline
 from tunesmith.report.folder import Figure
 from tunesmith.report.text import format_words
 
@@ -35,6 +36,21 @@ MEANINGS = {
     "chrf": "overlap of character runs over the whole task; works without word boundaries (sacrebleu, 0 to 100)",
     "accuracy": "share of answers that are the right label",
     "macro_f1": "F1 of each label, averaged so that rare labels count as much as common ones",
+    "prompt_level_strict": "share of requests of which every constraint is met to the letter",
+    "prompt_level_loose": "the same, forgiving a first or last line around the answer and asterisks",
+    "inst_level_strict": "share of single constraints met to the letter",
+    "inst_level_loose": "share of single constraints met, as loosely",
+    "bits_per_byte": "how surprising plain text is to the model, per byte, so that tokenizers do not matter",
+    "perplexity": "how many tokens the model hesitates between; only comparable with one and the same tokenizer",
+    "agreement": "share of pairs of answers that are equal; always giving one wrong answer agrees too",
+    "similarity": "overlap of words between answers, for those too long to be equal",
+    "spread": "how far apart the scores of one request are",
+    "flip_rate": "share of other wordings where right turns wrong or wrong right",
+    "json_valid": "share of answers that are JSON",
+    "schema_match": "share of answers that fit the JSON schema asked for",
+    "json_match": "share of answers equal to the expected JSON, whatever its spaces and order of keys",
+    "pass_at_1": "share of programs that pass their tests",
+    "number_match": "share of answers with the expected number",
 }
 
 
@@ -110,7 +126,7 @@ def format_system(system: object) -> str:
 
 
 def read_results(summary: Figure) -> Results | None:
-    """The evaluation as ``eval/summary.json`` tells it, or None where nothing was evaluated.
+    """The evaluation as ``eval/summary.json`` tells it, or None where nothing was evaluated or nothing has a score.
 
     Raises:
         DataError: the summary is not one of ours.
@@ -118,9 +134,10 @@ def read_results(summary: Figure) -> Results | None:
     if not summary.known:
         return None
     missing = [key for key in NEEDED if not summary.at(key).known]
-    if missing or not summary.at("overall", summary.at("primary_metric").value).known:
-        what = (missing or ["overall score of the primary metric"])[0]
-        raise DataError(f"{summary.origin}: no {what} in it. Write it again with `tunesmith evaluate`.")
+    if missing:
+        raise DataError(f"{summary.origin}: no {missing[0]} in it. Write it again with `tunesmith evaluate`.")
+    if not summary.at("overall", summary.at("primary_metric").value).items():
+        return None
     found = headline(summary.value)
     metric, focus, rival = found["metric"], found["b"], found["a"]
     systems = sorted(

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from tunesmith.evaluation.summary import BASE, BASELINES, OWN_SPLIT
+from tunesmith.evaluation.estimates import OWN_SPLIT
+from tunesmith.evaluation.systems import BASE, BASELINES
 from tunesmith.report.folder import Figure
 from tunesmith.report.results import Group, Result, Results, format_system
 from tunesmith.report.text import is_number

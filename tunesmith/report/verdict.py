@@ -6,7 +6,10 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from tunesmith.evaluation.summary import BASE, BASELINES, TUNED, verdict_sentence
+from tunesmith.evaluation.suites.suite import CONSISTENCY, GENERAL, INSTRUCTIONS
+from tunesmith.evaluation.systems import BASE, BASELINES, TUNED
+from tunesmith.evaluation.verdict import verdict_sentence
+from tunesmith.report.areas import Area
 from tunesmith.report.facts import Facts
 from tunesmith.report.folder import Figure, Sentence
 from tunesmith.report.results import Results, format_system
@@ -26,23 +29,24 @@ NOT_JUDGED = {
 
 @dataclass(frozen=True)
 class Verdict:
-    """``title`` is the verdict in a few words, ``aside`` what limits it, ``lead`` the result in plain words, and
-    ``exact`` the same with everything a statistician asks for."""
+    """``title`` is the verdict in a few words, ``aside`` what limits it, ``lead`` the result in plain words, ``exact``
+    the same with everything a statistician asks for, and ``but`` what got worse elsewhere."""
 
     tone: Tone
     title: str
     aside: str
     lead: Sentence
     exact: str = ""
+    but: Sentence = Sentence("")
 
 
 def tell_verdict(facts: Facts) -> Verdict:
     """What the run showed, and no more than that."""
     results = facts.results
-    if results is None:
+    if results is None and not facts.run.summary.known:
         title, lead = NOT_JUDGED[facts.state]
         return Verdict("none", title, "", Sentence(lead))
-    if not _has_numbers(results):
+    if results is None or not _has_numbers(results):
         return Verdict(
             "none",
             "Evaluated, without a score",
@@ -54,8 +58,36 @@ def tell_verdict(facts: Facts) -> Verdict:
         r"(^|\. )([a-z])", lambda match: match[1] + match[2].upper(), verdict_sentence(facts.run.summary.value)
     ).replace(" %", "%")
     tone, title = _title(results)
+    lead = _lead(results, tone)
+    if tone == "better" and facts.worse_areas:
+        tone, title = "mixed", f"{title}, but not everywhere"
     aside = "(one training run)" if results.focus == TUNED and results.rival is not None else ""
-    return Verdict(tone, title, aside, _lead(results, tone), exact)
+    return Verdict(tone, title, aside, lead, exact, _but(facts))
+
+
+def _but(facts: Facts) -> Sentence:
+    """What got worse beside the questions of the verdict."""
+    worse = facts.worse_areas
+    if not worse:
+        return Sentence("")
+    told = ", ".join(f"{{{3 * k}}} ({{{3 * k + 1}}} {{{3 * k + 2}}}{_lower_note(worse[k])})" for k in range(len(worse)))
+    parts = [
+        part
+        for area in worse
+        for part in (
+            ("text", WORSE_AT.get(area.name, area.title)),
+            ("text", area.main.title),
+            ("delta", area.main.comparison.at("delta")),
+        )
+    ]
+    return Sentence(f"But significantly worse at {told}.", tuple(parts))
+
+
+WORSE_AT = {GENERAL: "predicting general text", INSTRUCTIONS: "following instructions", CONSISTENCY: "other wordings"}
+
+
+def _lower_note(area: Area) -> str:
+    return "" if area.main.higher_is_better else ", lower is better"
 
 
 def _has_numbers(results: Results) -> bool:
@@ -80,17 +112,23 @@ def _title(results: Results) -> tuple[Tone, str]:
     if overall.scores[results.focus].at("value").value == overall.scores[results.rival].at("value").value == 0:
         return "same", "Cannot tell"
     if overall.verdict == "worse":
-        return "worse", f"Worse than {rival}"
+        return "worse", _about(results, f"worse than {rival}")
     if overall.verdict != "better":
         return "same", "No difference shown"
     unbeaten = [
         name for name in BASELINES if name in overall.against and overall.against[name].at("verdict").value != "better"
     ]
     return (
-        ("mixed", f"Better than {rival}, but not than a trivial answer")
+        ("mixed", _about(results, f"better than {rival}, but not than a trivial answer"))
         if unbeaten
-        else ("better", f"Better than {rival}")
+        else ("better", _about(results, f"better than {rival}"))
     )
+
+
+def _about(results: Results, said: str) -> str:
+    """The verdict with whose it is, which goes without saying for a tuned model."""
+    text = said if results.focus == TUNED else f"{format_system(results.focus)} is {said}"
+    return text[0].upper() + text[1:]
 
 
 # ── in plain words ──
@@ -199,6 +237,8 @@ def _asking(facts: Facts) -> Sentence | None:
     results = facts.results
     if results is None or results.rival is None:
         return None
-    text = "Then {0} and {1} answered the same {2} questions."
-    names = [("text", CALLED.get(system, format_system(system))) for system in (results.rival, results.focus)]
+    text = f"{'Then ' if facts.is_run else ''}{{0}} and {{1}} answered the same {{2}} questions."
+    called = [CALLED.get(system, format_system(system)) for system in (results.rival, results.focus)]
+    called[0] = called[0] if facts.is_run else called[0][0].upper() + called[0][1:]
+    names = [("text", name) for name in called]
     return Sentence(text, (*names, ("count", results.num_samples)))

@@ -57,6 +57,7 @@ class TrainState:
     num_bad_in_a_row: int = 0
     best_step: int | None = None
     best_validation_loss: float | None = None
+    best_score: float | None = None
     num_validations_without_gain: int = 0
     validated_step: int = 0
     last_loss: float | None = None
@@ -80,6 +81,7 @@ class TrainResult:
     final_train_loss: float | None
     best_step: int | None
     best_validation_loss: float | None
+    best_score: float | None
     num_skipped_steps: int
     stopped_early: bool
     stop_reason: str
@@ -103,7 +105,8 @@ def train(
     fingerprint: dict[str, Any],
     resume: bool = False,
     should_stop: Callable[[], int | None] = lambda: None,
-    on_step: Callable[[int, nn.Module], None] = lambda step, model: None,
+    on_step: Callable[[int, nn.Module], float | None] | None = None,
+    on_step_every: int = 1,
 ) -> TrainResult:
     """Train the weights of ``forward`` that require gradients, in place.
 
@@ -114,7 +117,9 @@ def train(
     Args:
         fingerprint: what must not have changed between start and resume, as ``{recipe key: value}``.
         should_stop: asked after every step; a signal number ends the run after a complete checkpoint.
-        on_step: called after every step, for measurements during training; must leave weights and generators alone.
+        on_step: called after every ``on_step_every`` steps and the last, for measurements during training, with the weights
+            that would be kept; must leave weights and generators alone. It gives a score, higher is better, where
+            ``metric_for_best_model`` is set: then that decides which weights are best, and not the validation loss.
 
     Raises:
         TrainingError: the gradient was not finite in `MAX_BAD_STEPS` steps in a row.
@@ -137,7 +142,7 @@ def train(
     validation_batches = list(
         by_length(range(len(validation_rows)), validation_rows.lengths, section.per_device_train_batch_size)
     )
-    keeps_best = section.early_stopping_patience is not None
+    keeps_best, by_score = section.early_stopping_patience is not None, section.metric_for_best_model is not None
     forward.train()
 
     def is_validation_due() -> bool:
@@ -156,7 +161,7 @@ def train(
     with noisy_embeddings(forward, section.neftune_noise_alpha), progress.bar("Training", num_steps, "step") as bar:
         bar.advance(state.step)
         if is_validation_due():  # the one the run was stopped before or in
-            _note_validation(fitting.take(measure, validation_batches, validation_rows.lengths), state, place)
+            _note_validation(fitting.take(measure, validation_batches, validation_rows.lengths), state, place, by_score)
             _stop_if_asked(should_stop(), state, num_steps)
         while state.step < num_steps and not _out_of_patience(state, section):
             started = time.perf_counter()
@@ -184,11 +189,15 @@ def train(
                 line = _close_window(state, order, optimizer, grad_norm)
                 place.append_metrics(line)
                 bar.update(loss=line["loss"], tokens_per_second=line["tokens_per_second"])
-            on_step(state.step, forward)
-            signal_number, gained = should_stop(), False
+            gained = False
+            if on_step is not None and (state.step % on_step_every == 0 or state.step == num_steps):
+                with weights.standing_at(optimizer.averaged if optimizer.has_average else None):
+                    score = on_step(state.step, forward)
+                gained = by_score and _note_score(score, state)
+            signal_number = should_stop()
             if signal_number is None and is_validation_due():
                 result = fitting.take(measure, validation_batches, validation_rows.lengths)
-                gained = _note_validation(result, state, place)
+                gained = _note_validation(result, state, place, by_score) or gained
                 signal_number = should_stop()
             last = state.step == num_steps or _out_of_patience(state, section) or signal_number is not None
             if state.step % save_every == 0 or last or (gained and keeps_best):
@@ -273,18 +282,33 @@ def _told_by_task(tasks: Mapping[str, Sequence[float]]) -> dict[str, Any]:
     return {"task_losses": {task: loss / count for task, (loss, count) in sorted(tasks.items())}} if tasks else {}
 
 
-def _note_validation(result: Validation | None, state: TrainState, place: Place) -> bool:
-    """Append the validation loss, remember the best; whether this was it. None (asked to stop) is left for the resumed run."""
+def _note_score(score: float | None, state: TrainState) -> bool:
+    """Remember the best score, and whether this was it; an undefined one is no gain."""
+    gained = score is not None and math.isfinite(score) and (state.best_score is None or score > state.best_score)
+    if gained:
+        state.best_step, state.best_score = state.step, score
+    state.num_validations_without_gain = 0 if gained else state.num_validations_without_gain + 1
+    return gained
+
+
+def _note_validation(result: Validation | None, state: TrainState, place: Place, by_score: bool) -> bool:
+    """Append the validation loss, remember the best; whether this was it. None (asked to stop) is left for the resumed run.
+
+    ``by_score``: it is told, and decides nothing.
+    """
     if result is None:
         return False
     line = {"step": state.step, "validation_loss": result.loss, "num_supervised_tokens": result.num_supervised_tokens}
     place.append_metrics(line | _told_by_task(result.tasks))
     best = state.best_validation_loss
     gained = result.loss is not None and math.isfinite(result.loss) and (best is None or result.loss < best)
-    if gained:
-        state.best_step, state.best_validation_loss = state.step, result.loss
-    state.num_validations_without_gain = 0 if gained else state.num_validations_without_gain + 1
     state.validated_step = state.step
+    if gained:
+        state.best_validation_loss = result.loss
+    if by_score:
+        return False
+    state.best_step = state.step if gained else state.best_step
+    state.num_validations_without_gain = 0 if gained else state.num_validations_without_gain + 1
     return gained
 
 
@@ -368,7 +392,9 @@ def _check_fingerprint(checkpoint: Checkpoint, fingerprint: dict[str, Any], fold
 
 def _result(state: TrainState, order: Order, section: TrainSection) -> TrainResult:
     stopped_early = _out_of_patience(state, section)
-    reason = f"no better validation loss in {section.early_stopping_patience} validations"
+    measured = section.metric_for_best_model or "validation loss"
+    times = "validations" if section.metric_for_best_model is None else "evaluations"
+    reason = f"no better {measured} in {section.early_stopping_patience} {times}"
     return TrainResult(
         num_steps=state.step,
         num_epochs=round(state.step / order.steps_per_epoch, 4),
@@ -377,6 +403,7 @@ def _result(state: TrainState, order: Order, section: TrainSection) -> TrainResu
         final_train_loss=state.last_loss,
         best_step=state.best_step,
         best_validation_loss=state.best_validation_loss,
+        best_score=state.best_score,
         num_skipped_steps=state.num_skipped_steps,
         stopped_early=stopped_early,
         stop_reason=reason if stopped_early else "finished",

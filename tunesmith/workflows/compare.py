@@ -1,55 +1,160 @@
-"""Base and tuned on the same samples, with the baselines that show whether a figure means anything."""
+"""Base and tuned on the same questions, with the baselines that show whether a figure means anything."""
 
 from __future__ import annotations
 
 import gc
-import hashlib
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tunesmith.curation.sources import read_records
 from tunesmith.errors import UsageError
-from tunesmith.evaluation.baselines import majority_answer, nearest_example
-from tunesmith.evaluation.runner import Sample, answer_samples, samples_from_records
+from tunesmith.evaluation.answers import read_answers
+from tunesmith.evaluation.metrics import check_metric_names
+from tunesmith.evaluation.novelty import novelty_of, summarize_by_novelty
+from tunesmith.evaluation.questions import file_samples
+from tunesmith.evaluation.runner import Sample, samples_from_records
+from tunesmith.evaluation.shot_curve import summarize_curve
+from tunesmith.evaluation.suites import Context, choose_suites
+from tunesmith.evaluation.suites.suite import GENERAL
 from tunesmith.evaluation.summary import summarize
-from tunesmith.files import Pathlike
-from tunesmith.lm import Completion, Sampling
-from tunesmith.model.generate import LocalModel
+from tunesmith.evaluation.systems import BASE, TUNED, main_pair
+from tunesmith.files import write_json, write_jsonl
 from tunesmith.progress import Progress, SilentProgress
 from tunesmith.recipe import EvaluateSection, ModelSection, Recipe
 from tunesmith.records import Record
-from tunesmith.rendering.fewshot import ShotPool, choose_shots
 from tunesmith.run import Run
-from tunesmith.workflows.opening import explained_memory, fair_template, model_sha256, open_model
-
-Samples = Mapping[str, Sequence[Sample]]
+from tunesmith.workflows.asking import Asker, Questions, Rephraser, System, base_with_shots, gather
+from tunesmith.workflows.opening import fair_template, model_sha256, open_to_ask
 
 
 def compare_base_and_tuned(
     recipe: Recipe, run: Run, train: Sequence[Record], test: Sequence[Record], console: Progress
 ) -> dict[str, Any] | None:
-    """Answer the test samples with base, tuned and baselines, and write ``eval/``; None where there is nothing to ask.
+    """Ask base, tuned and baselines the questions of the recipe's suites, and write ``eval/``; None where there are none.
 
     Answers that are there already are kept, so an interrupted comparison goes on where it stopped. The base is asked with
     its own chat template where it has one, else with the recipe's; both stop at the same strings and see as many worked
     examples as the tuned model was trained with. ``evaluate.base_num_shots`` adds the base with more of them.
     """
-    samples = load_samples(recipe.evaluate, test, seed=recipe.data.seed, console=console)
-    if not samples:
+    section = recipe.evaluate
+    own = load_samples(section, test, seed=recipe.data.seed, console=console)
+    questions = questions_of(section, own, train, recipe.data.seed, console, run.eval_dir)
+    if not questions.tasks:
         console.notice("Nothing to compare on: data.test_fraction is 0 and evaluate.tasks is empty.")
         return None
-    asker = Asker(recipe.evaluate, samples, train, run.eval_dir, recipe.data.seed, console)
-    stop = _ask_base(recipe, asker)
-    gc.collect()
-    _ask_tuned(recipe, run, asker, stop)
+    asker = Asker(section, questions, train, run.eval_dir, recipe.data.seed, console)
+    stop = ask_base(recipe, asker)
+    ask_tuned(recipe, run, asker, stop)
     asker.ask_baselines()
-    metric = recipe.evaluate.metric
-    summary = summarize(run.eval_dir, systems=asker.systems, tasks=samples, seed=recipe.data.seed, metric=metric)
+    return summarize_asked(asker, section.metric, console)
+
+
+def refuse_unknown(section: EvaluateSection) -> None:
+    """Raise for a test file nobody can read, a suite or a metric there is not: told before any work."""
+    choose_suites(section.suites)
+    check_metric_names([section.metric] if section.metric is not None else [], "evaluate.metric")
+    for task, names in section.metrics.items():
+        check_metric_names(names, f"evaluate.metrics.{task}")
+    load_samples(section, (), seed=0)
+
+
+def questions_of(
+    section: EvaluateSection,
+    own: Mapping[str, Sequence[Sample]],
+    train: Sequence[Record],
+    seed: int,
+    console: Progress,
+    eval_dir: Path,
+) -> Questions:
+    """The questions of the suites that a section names; what a model was asked to rephrase is kept in ``eval_dir``."""
+    suites, num_questions = choose_suites(section.suites)
+    most = min(num_questions, section.max_samples or num_questions)
+    target = section.rephrase_with
+    rephraser = Rephraser(target, section, eval_dir / "rephrasings.jsonl", console) if target is not None else None
+    return gather(suites, Context(own, train, section, seed, most, rephraser, console.notice), console)
+
+
+def summarize_asked(asker: Asker, metric: str | None, console: Progress) -> dict[str, Any]:
+    """Score what was answered, and write ``eval/summary.json`` with the curves under their names."""
+    questions = asker.questions
+    asked = {system: tasks for system, tasks in asker.answered.items() if tasks}
+    summary = summarize(
+        asker.eval_dir,
+        systems=list(asked),
+        tasks_of=asked,
+        seed=asker.seed,
+        metric=metric,
+        metrics={**questions.metrics, **asker.section.metrics},
+    )
+    for suite, _ in questions.curves:
+        summary[suite.name] = summarize_curve(
+            asker.eval_dir / suite.name,
+            systems=asker.curved,
+            num_shots=suite.num_shots(asker.section),
+            metric=summary["primary_metric"],
+            seed=asker.seed,
+        )
+    summary |= _by_novelty(asker, asked, summary["primary_metric"])
+    summary["suites"] = {suite.name: {"title": suite.title, "meaning": suite.meaning} for suite in questions.suites}
+    summary["forgetting"] = forgetting_sentence(summary)
+    summary["undefined"] = _undefined(summary, asked)
+    write_json(asker.eval_dir / "summary.json", summary)
     tell_other_metric(metric, summary, console)
     return summary
+
+
+def forgetting_sentence(summary: Mapping[str, Any]) -> str | None:
+    """What tuning did to general text, in words; None where it was not asked of two systems."""
+    pair = main_pair(list(dict.fromkeys((row["a"], row["b"]) for row in summary["comparisons"])))
+    found = summary["groups"].get(GENERAL, {"metrics": {}, "comparisons": []})
+    rows = {(row["a"], row["b"]): row for row in found["comparisons"] if row["metric"] == "bits_per_byte"}
+    if pair not in rows or rows[pair]["delta"] is None:
+        return None
+    (a, b), row = pair, rows[pair]
+    values = found["metrics"]["bits_per_byte"]
+    sure = "" if row["low"] is None else f", 95 % interval {row['low']:+.3f} to {row['high']:+.3f}"
+    figures = f"{values[b]['value']:.3f} bits per byte against {values[a]['value']:.3f}, {row['delta']:+.3f}{sure}"
+    verb = {"worse": "predicts general text worse than", "better": "predicts general text better than"}.get(
+        row["verdict"]
+    )
+    if verb is None:
+        return f"On general text no difference between {b} and {a} could be shown ({figures})."
+    lost = ": some of what the base could do may be forgotten" if (a, row["verdict"]) == (BASE, "worse") else ""
+    return f"{b} {verb} {a} ({figures}){lost}."
+
+
+def _undefined(summary: Mapping[str, Any], asked: Mapping[str, Sequence[str]]) -> list[str]:
+    """Why a figure is n/a or is not compared, a sentence each."""
+    found = summary["groups"].get(GENERAL, {"metrics": {}, "comparisons": []})
+    values = found["metrics"].get("bits_per_byte", {})
+    lacking = [system for system, tasks in asked.items() if GENERAL in tasks and system not in values]
+    compared = {(row["a"], row["b"], row["metric"]) for row in found["comparisons"]}
+    unlike = sorted(
+        (a, b) for a, b, metric in compared if metric == "bits_per_byte" and (a, b, "perplexity") not in compared
+    )
+    return [
+        *(f"{system}: n/a on general text, as an API and an encoder-decoder give no likelihood." for system in lacking),
+        *(
+            f"{a} and {b} count tokens of different tokenizers, so their perplexities are not compared; bits per byte are."
+            for a, b in unlike
+        ),
+    ]
+
+
+def _by_novelty(asker: Asker, asked: Mapping[str, Sequence[str]], metric: str) -> dict[str, Any]:
+    """The user's own questions by what is new about them to a model trained on the run's records."""
+    novelties = novelty_of(asker.questions.own, asker.train)
+    if not novelties:
+        return {}
+    write_jsonl(asker.eval_dir / "novelty.jsonl", (novelty.to_dict() for novelty in novelties))
+    own = asker.questions.own
+    answered = {
+        system: read_answers(asker.eval_dir / system, list(own))
+        for system, tasks in asked.items()
+        if own.keys() <= {*tasks}
+    }
+    return {"generalization": summarize_by_novelty(answered, novelties, metric=metric, seed=asker.seed)}
 
 
 def tell_other_metric(wanted: str | None, summary: Mapping[str, Any], console: Progress) -> None:
@@ -71,114 +176,30 @@ def load_samples(
     return {**own, **of_files}
 
 
-def file_samples(
-    paths: Sequence[Pathlike],
-    console: Progress,
-    *,
-    columns: Mapping[str, str] | None = None,
-    max_samples: int | None = None,
-    seed: int = 0,
-) -> dict[str, list[Sample]]:
-    """The questions of test files, each file a group: its tasks are called STEM/TASK, or STEM where it names none.
-
-    ``columns`` says what the columns are where they are not recognized.
-
-    Raises:
-        UsageError: a file, or a task, is named twice.
-    """
-    seen: dict[str, Path] = {}
-    for path in map(Path, paths):
-        other = seen.setdefault(_group_name(path), path)
-        if other is not path and other.resolve() == path.resolve():
-            raise UsageError(f"{path}: named twice among the tasks, so its samples would count double. Name it once.")
-        if other is not path:
-            raise UsageError(f"{path}: gives a task the same name as {other} does. Rename one of the files.")
-    samples: dict[str, list[Sample]] = {}
-    for path in map(str, paths):
-        records = _records_of(path, console, columns)
-        samples |= samples_from_records(records, group=_group_name(Path(path)), max_samples=max_samples, seed=seed)
-    return samples
-
-
-def _records_of(path: str, console: Progress, columns: Mapping[str, str] | None) -> list[Record]:
-    """The records of one file; what cannot be asked is told."""
-    found, drops, report = read_records(path, require_answer=True, columns=columns)
-    if drops:
-        reasons = ", ".join(
-            f"{reason} {count}" for reason, count in Counter(drop.reason for drop in drops).most_common()
-        )
-        counts = f"{report.rows_in:,} rows in = {report.kept:,} kept + {report.dropped.total():,} dropped"
-        console.warn(f"{path}: {counts} ({reasons}), the first at {drops[0].source}")
-    return found
-
-
-def _group_name(path: Path) -> str:
-    return path.name.split(".")[0]
-
-
-class Asker:
-    """Asks one system after another the same samples, and remembers their names in order."""
-
-    def __init__(
-        self,
-        section: EvaluateSection,
-        samples: Samples,
-        train: Sequence[Record],
-        eval_dir: Path,
-        seed: int,
-        console: Progress,
-    ):
-        self.section, self.samples, self.train, self.eval_dir = section, samples, train, eval_dir
-        self.seed, self.console, self.systems = seed, console, []
-        self.pool = ShotPool.of(train)
-
-    def ask(self, system: str, model: LocalModel, *, num_shots: int, stop: Sequence[str], identity: str) -> None:
-        """Answers of a model with so many worked examples from the training records before each request."""
-        sampling = Sampling(max_new_tokens=self.section.max_new_tokens, stop=tuple(stop))
-
-        def answer(asked: Sequence[Sample]) -> list[Completion]:
-            shots = [self._shots(sample, num_shots) for sample in asked]
-            conversations = [sample.prompt for sample in asked]
-            tools = [sample.tools for sample in asked]
-            with explained_memory():
-                return model.generate(conversations, sampling, tools=tools, shots=shots, on_done=bar.advance)
-
-        with self._bar(f"Asking {system}") as bar:
-            identity = f"{identity}, {num_shots} shots, template {model.template.source}"
-            answer_samples(system, answer, self.samples, sampling, self.eval_dir, identity=identity)
-        self.systems.append(system)
-
-    def ask_baselines(self) -> None:
-        """Answers no model is needed for: each task's most frequent one, and the nearest training record's."""
-        seen = hashlib.sha256("".join(sorted(record.content_sha256 + record.task for record in self.train)).encode())
-        for name, make in (("majority_answer", majority_answer), ("nearest_example", nearest_example)):
-            function: Callable = make(self.train)
-            answer_samples(name, function, self.samples, Sampling(), self.eval_dir, identity=seen.hexdigest())
-            self.systems.append(name)
-
-    def _shots(self, sample: Sample, num_shots: int) -> tuple[Record, ...]:
-        record = Record(sample.id, sample.prompt, task=sample.family, source=sample.source)
-        return choose_shots(record, self.pool, num_shots, seed=self.seed) if num_shots else ()
-
-    def _bar(self, text: str):
-        return self.console.bar(text, sum(len(asked) for asked in self.samples.values()), "sample")
-
-
-def _ask_base(recipe: Recipe, asker: Asker) -> tuple[str, ...]:
+def ask_base(recipe: Recipe, asker: Asker) -> tuple[str, ...]:
     """Ask the base; returns the strings at which every system of the comparison stops."""
-    as_it_is = recipe.model.model_copy(update={"add_tokens": ()})
-    opened = open_model(as_it_is, recipe.template.name, console=asker.console, batch_size=recipe.evaluate.batch_size)
-    base = replace(opened, template=fair_template(opened.loaded, opened.template))
-    stop, identity = opened.template.stop_strings, model_sha256(recipe.model)
-    asker.ask("base", base, num_shots=recipe.template.num_shots, stop=stop, identity=identity)
-    for num_shots in recipe.evaluate.base_num_shots:
-        if num_shots not in (0, recipe.template.num_shots):
-            asker.ask(f"base_{num_shots}_shot", base, num_shots=num_shots, stop=stop, identity=identity)
+    base = open_base(recipe, asker.console)
+    asker.ask_all(base)
+    for system in base_with_shots(base, recipe.evaluate):
+        asker.ask_own(system)
+    stop = base.stop
+    del base
+    gc.collect()
     return stop
 
 
-def _ask_tuned(recipe: Recipe, run: Run, asker: Asker, stop: tuple[str, ...]) -> None:
-    """Ask the tuned model as it lies on disk: what is judged is what is shipped."""
+def open_base(recipe: Recipe, console: Progress) -> System:
+    """The base of a recipe as a fair rival: with its own template where it has one."""
+    as_it_is = recipe.model.model_copy(update={"add_tokens": ()})
+    opened = open_to_ask(as_it_is, recipe.template.name, recipe.evaluate, console)
+    model = replace(opened, template=fair_template(opened.loaded, opened.template))
+    return System(BASE, model, model_sha256(recipe.model), opened.template.stop_strings, recipe.template.num_shots)
+
+
+def ask_tuned(recipe: Recipe, run: Run, asker: Asker, stop: tuple[str, ...] | None = None) -> tuple[str, ...]:
+    """Ask the tuned model as it lies on disk: what is judged is what is shipped. Returns its stop strings."""
     section = ModelSection(name_or_path=str(run.model_dir), trust_remote_code=recipe.model.trust_remote_code)
-    tuned = open_model(section, "own", console=asker.console, batch_size=recipe.evaluate.batch_size)
-    asker.ask("tuned", tuned, num_shots=recipe.template.num_shots, stop=stop, identity=model_sha256(section))
+    tuned = open_to_ask(section, "own", recipe.evaluate, asker.console)
+    stop = tuned.template.stop_strings if stop is None else stop
+    asker.ask_all(System(TUNED, tuned, model_sha256(section), stop, recipe.template.num_shots))
+    return stop

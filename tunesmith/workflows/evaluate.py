@@ -1,88 +1,135 @@
-"""Scoring a model, or given answers, on files of one's own."""
+"""Judging a run, a model, or given answers: on the questions of suites, and on files of one's own."""
 
 from __future__ import annotations
 
-import re
+import gc
+import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from tunesmith.curation.data_folder import read_split
-from tunesmith.errors import UsageError, did_you_mean
-from tunesmith.evaluation.metrics import METRICS
-from tunesmith.evaluation.runner import Sample, answer_samples, score_predictions
-from tunesmith.evaluation.summary import summarize, verdict_sentence
+from tunesmith.errors import DataError, ModelError, UsageError
+from tunesmith.evaluation.metrics import ALL, check_metric_names
+from tunesmith.evaluation.questions import file_samples
+from tunesmith.evaluation.runner import Sample, score_predictions
+from tunesmith.evaluation.suites import choose_suites
+from tunesmith.evaluation.suites.suite import GENERAL, OWN
+from tunesmith.evaluation.summary import summarize
+from tunesmith.evaluation.systems import BASE, TUNED
+from tunesmith.evaluation.verdict import verdict_sentence
 from tunesmith.files import refuse_overwriting
-from tunesmith.lm import Sampling
-from tunesmith.model.remote import RemoteModel
+from tunesmith.model.generate import LocalModel
 from tunesmith.progress import Progress, SilentProgress
-from tunesmith.recipe import EvaluateSection, ModelSection
-from tunesmith.records import Record
+from tunesmith.recipe import EvaluateSection, Recipe
+from tunesmith.rendering.templates import ChatTemplate
+from tunesmith.report import write_report
 from tunesmith.run import Run
-from tunesmith.workflows.compare import Asker, file_samples, tell_other_metric
-from tunesmith.workflows.opening import model_sha256, open_model
+from tunesmith.workflows.asking import Asker, base_with_shots, open_system
+from tunesmith.workflows.compare import (
+    ask_tuned,
+    load_samples,
+    open_base,
+    questions_of,
+    summarize_asked,
+    tell_other_metric,
+)
+from tunesmith.workflows.opening import fair_template
+
+LONGEST_ANSWER = 512
+"""Tokens of an answer where no recipe says: a model nobody tuned for short ones may be asked for a page of text."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the person asked for on the command line; None where nothing was said.
+
+    Attributes:
+        tasks: files of questions. suites: names of suites and sets. against: a second model to compare with.
+        columns: names of columns that are not recognized, as in a recipe.
+        metric: the one of the headline. metrics: those every task shows.
+        run_code: programs a model wrote may be run.
+        alone: a run is asked without its base.
+    """
+
+    tasks: Sequence[Path] = ()
+    suites: Sequence[str] = ()
+    against: str | None = None
+    max_samples: int | None = None
+    max_new_tokens: int | None = None
+    num_shots: int | None = None
+    metric: str | None = None
+    metrics: Sequence[str] = ()
+    columns: Mapping[str, str] | None = None
+    run_code: bool = False
+    alone: bool = False
+
+    def changes_how(self) -> str | None:
+        """The first option that would make a run's own figures something else, or None."""
+        said = {
+            "--max-samples": self.max_samples,
+            "--max-new-tokens": self.max_new_tokens,
+            "--num-shots": self.num_shots,
+            "--against": self.against,
+        }
+        said |= {"--metric": self.metric, "--metrics": self.metrics or None}
+        return next((name for name, value in said.items() if value is not None), None)
 
 
 def evaluate_model(
     target: str | None,
     *,
-    tasks: Sequence[Path],
-    output_dir: Path,
+    tasks: Sequence[Path] = (),
+    suites: Sequence[str] = (),
+    against: str | None = None,
+    output_dir: Path | None = None,
     predictions: Path | None = None,
     max_samples: int | None = None,
-    num_shots: int = 0,
+    max_new_tokens: int | None = None,
+    num_shots: int | None = None,
     metric: str | None = None,
+    metrics: Sequence[str] = (),
     columns: Mapping[str, str] | None = None,
+    run_code: bool = False,
+    alone: bool = False,
     console: Progress = SilentProgress(),
 ) -> dict[str, Any]:
-    """Score a model (folder, run, hub id or ``openai:MODEL@URL``), or given answers, on the questions of some files.
+    """Score a model (folder, run, hub id or ``openai:MODEL@URL``), or given answers, and compare it with another.
 
     Writes ``eval/SYSTEM/TASK.jsonl`` and ``eval/summary.json`` below ``output_dir`` and returns the summary, with the
-    result in words as ``verdict``. ``columns`` names columns that are not recognized, as in a recipe. Worked examples come
-    from the training records of the run. ``metric`` is the one of the headline; by default it follows from the answers.
+    result in words as ``verdict`` and the folder as ``output``. A run is asked its own test questions beside its base; its
+    figures go into the run itself where no ``output_dir`` is given, and what it has been asked before stays in them;
+    ``alone`` leaves out base and baselines.
+    Worked examples come from the training records of the run.
     """
-    if metric is not None and metric not in METRICS:
-        near = did_you_mean(metric, METRICS) or f" There are: {', '.join(METRICS)}."
-        raise UsageError(f"--metric {metric}: no such metric.{near}")
-    refuse_overwriting([*tasks, *([predictions] if predictions else [])], output_dir / "eval" / "summary.json")
-    # Given answers are one per sample: a choice among the samples would leave some of them without a question.
-    most = max_samples if predictions is None else None
-    samples = file_samples(tasks, console, columns=columns, max_samples=most)
-    eval_dir = output_dir / "eval"
+    wish = Wish(
+        tasks, suites, against, max_samples, max_new_tokens, num_shots, metric, metrics, columns, run_code, alone
+    )
+    choose_suites(suites)
+    check_metric_names([metric] if metric is not None else [], "--metric")
+    check_metric_names(metrics, "--metrics")
     if predictions is not None:
-        score_predictions(predictions, samples, eval_dir)
-        system = "predictions"
-    else:
-        assert target is not None
-        system = _ask(target, samples, eval_dir, max_samples, num_shots, console)
-    summary = summarize(eval_dir, systems=[system], tasks=samples, metric=metric)
-    tell_other_metric(metric, summary, console)
-    return {**summary, "verdict": verdict_sentence(summary)}
+        if output_dir is None:
+            raise _missing("--output DIR", f"--predictions {predictions}", tasks)
+        return _score_given(predictions, wish, output_dir, console)
+    assert target is not None
+    if is_run(target):
+        return _evaluate_run(Run.open(target), wish, output_dir, console)
+    if not tasks and not suites:
+        raise _missing("--tasks FILE", target)
+    if output_dir is None:
+        raise _missing("--output DIR", target, tasks)
+    return _evaluate_other(target, wish, output_dir, console)
 
 
-def _ask(
-    target: str,
-    samples: dict[str, list[Sample]],
-    eval_dir: Path,
-    max_samples: int | None,
-    num_shots: int,
-    console: Progress,
-) -> str:
-    pool = _shot_pool(target, num_shots)
-    system = "tuned" if is_run(target) else re.sub(r"[^\w.-]+", "_", Path(target.partition("@")[0]).name) or "model"
-    section = EvaluateSection(max_samples=max_samples)
-    if target.startswith("openai:"):
-        sampling = Sampling(max_new_tokens=section.max_new_tokens)
-        total = sum(len(asked) for asked in samples.values())
-        with console.bar(f"Asking {target}", total, "sample") as bar:
-            model = RemoteModel.from_target(target)
-            answer_samples(system, model, samples, sampling, eval_dir, on_done=bar.advance, identity=target)
-        return system
-    opened = open_model(ModelSection(name_or_path=target), "auto", console=console, batch_size=section.batch_size)
-    asker = Asker(section, samples, pool, eval_dir, 0, console)
-    identity = model_sha256(ModelSection(name_or_path=target))
-    asker.ask(system, opened, num_shots=num_shots, stop=opened.template.stop_strings, identity=identity)
-    return system
+def _missing(option: str, target: str, tasks: Sequence[Path] = ()) -> UsageError:
+    questions = tasks[0] if tasks else "questions.jsonl"
+    example = f"tunesmith evaluate {target} --tasks {questions} --output scores"
+    is_asked = not target.startswith("--predictions") and not tasks
+    return UsageError(
+        f"{option} is missing. For example: {example}{' (or --suite NAME for --tasks FILE)' if is_asked else ''}"
+    )
 
 
 def is_run(target: str) -> bool:
@@ -90,9 +137,181 @@ def is_run(target: str) -> bool:
     return Run(target).exists()
 
 
-def _shot_pool(target: str, num_shots: int) -> list[Record]:
-    if num_shots == 0:
-        return []
-    if not is_run(target):
+def _score_given(predictions: Path, wish: Wish, output_dir: Path, console: Progress) -> dict[str, Any]:
+    eval_dir = output_dir / "eval"
+    refuse_overwriting([*wish.tasks, predictions], eval_dir / "summary.json")
+    # Given answers are one per sample: a choice among the samples would leave some of them without a question.
+    samples = file_samples(wish.tasks, console, columns=wish.columns)
+    score_predictions(predictions, samples, eval_dir, run_code=wish.run_code)
+    metrics = {ALL: wish.metrics} if wish.metrics else None
+    summary = summarize(eval_dir, systems=["predictions"], tasks=samples, metric=wish.metric, metrics=metrics)
+    tell_other_metric(wish.metric, summary, console)
+    return _reported(_told(summary, output_dir), output_dir)
+
+
+def _told(summary: dict[str, Any], output_dir: Path) -> dict[str, Any]:
+    return {**summary, "verdict": verdict_sentence(summary), "output": str(output_dir)}
+
+
+def _reported(found: dict[str, Any], output_dir: Path) -> dict[str, Any]:
+    """With the page of the result written, and where it is."""
+    html, _ = write_report(output_dir)
+    return found | {"report": str(html)}
+
+
+# -- a run -------------------------------------------------------------------------------------------------------------
+
+
+def _evaluate_run(run: Run, wish: Wish, output_dir: Path | None, console: Progress) -> dict[str, Any]:
+    """The tuned model beside its base, or beside the model it is to be compared with."""
+    if not run.model_dir.is_dir():
+        raise ModelError(f"{run.path}: no model in it yet. Train it first: tunesmith train {run.recipe_file} --resume")
+    if output_dir is not None:
+        return _reported(_ask_run(run, _section_of(run, wish), wish, output_dir, console), output_dir)
+    option = wish.changes_how()
+    if option is not None:
+        raise UsageError(
+            f"{option} would change the run's own figures. Give the result a folder of its own: --output DIR."
+        )
+    with run:
+        found = _ask_run(run, _section_of(run, wish), wish, run.path, console)
+        if run.is_finished:
+            found = _reported(found, run.path)
+        return found | {"next": _next_command(run, found)}
+
+
+def _next_command(run: Run, summary: Mapping[str, Any]) -> str:
+    """What one does with the figures: hold on to them in CI, or ask more."""
+    name = shlex.quote(str(run.path))
+    if GENERAL in summary["groups"]:
+        return f"tunesmith gate {name} --no-regression {GENERAL}"
+    return f"tunesmith evaluate {name} --suite quick"
+
+
+def _section_of(run: Run, wish: Wish) -> EvaluateSection:
+    """How the run is asked: as its recipe says, where the person did not say otherwise."""
+    section = run.recipe.evaluate
+    changes: dict[str, Any] = {
+        "metric": wish.metric or section.metric,
+        "metrics": {ALL: tuple(wish.metrics)} if wish.metrics else section.metrics,
+        "run_code": wish.run_code or section.run_code,
+    }
+    if wish.suites:
+        kept = section.suites if wish.changes_how() is None else ()
+        changes["suites"] = tuple(dict.fromkeys([*kept, *wish.suites]))
+    for name in ("max_samples", "max_new_tokens"):
+        if getattr(wish, name) is not None:
+            changes[name] = getattr(wish, name)
+    return section.model_copy(update=changes)
+
+
+def _ask_run(run: Run, section: EvaluateSection, wish: Wish, output_dir: Path, console: Progress) -> dict[str, Any]:
+    num_shots = run.recipe.template.num_shots if wish.num_shots is None else wish.num_shots
+    template = run.recipe.template.model_copy(update={"num_shots": num_shots})
+    recipe = run.recipe.model_copy(update={"evaluate": section, "template": template})
+    seed, train = recipe.data.seed, read_split(run.train_file)
+    own = _own_questions(run, section, wish, output_dir, seed, console)
+    questions = questions_of(section, own, train, seed, console, output_dir / "eval")
+    if not questions.tasks and not questions.curves:
+        raise UsageError(f"{run.path}: it kept no test records, so there is nothing to ask. Give --tasks FILE.")
+    asker = Asker(section, questions, train, output_dir / "eval", seed, console)
+    refuse_overwriting(wish.tasks, asker.eval_dir / "summary.json")
+    stop = ask_tuned(recipe, run, asker)
+    if wish.against is None and not wish.alone:
+        _ask_base_if_there(recipe, asker, stop)
+    elif wish.against is not None:
+        _ask_rival(wish.against, asker, stop, num_shots)
+    if not wish.alone:
+        asker.ask_baselines()
+    return _told(summarize_asked(asker, section.metric, console), output_dir)
+
+
+def _own_questions(
+    run: Run, section: EvaluateSection, wish: Wish, output_dir: Path, seed: int, console: Progress
+) -> dict[str, list[Sample]]:
+    """The run's own test questions, and the files that were named; those files alone for a result apart from the run."""
+    named = {Path(task).resolve() for task in section.tasks}
+    apart = output_dir != run.path
+    new = [task for task in wish.tasks if apart or task.resolve() not in named]
+    given = file_samples(new, console, columns=wish.columns, max_samples=section.max_samples, seed=seed)
+    if apart and given:
+        return given
+    own = load_samples(_with_files_here(run, section), read_split(run.test_file), seed=seed, console=console)
+    twice = sorted(own.keys() & given.keys())
+    if twice:
+        raise UsageError(
+            f"--tasks: the run has a task called {twice[0]} already. Rename the file, or give --output DIR."
+        )
+    return {**own, **given}
+
+
+def _with_files_here(run: Run, section: EvaluateSection) -> EvaluateSection:
+    """The section, where every file of questions that the run's recipe names is there."""
+    missing = next((task for task in section.tasks if not Path(task).exists()), None)
+    if missing is not None:
+        raise DataError(
+            f"{run.recipe_file}: evaluate.tasks names {missing}, and there is no such file here. Paths are taken from the "
+            "folder in which the run was started: go there, or ask other questions: --tasks FILE --output DIR."
+        )
+    return section
+
+
+def _ask_base_if_there(recipe: Recipe, asker: Asker, stop: tuple[str, ...]) -> None:
+    """Ask the run's base; without it (a run that came from another machine) there is the tuned model alone."""
+    try:
+        base = open_base(recipe, asker.console)
+    except (DataError, ModelError) as error:
+        asker.console.warn(f"The base is not asked: {error} Give another with --against MODEL.")
+        return
+    base = replace(base, stop=stop)
+    asker.ask_all(base)
+    for system in base_with_shots(base, recipe.evaluate):
+        asker.ask_own(system)
+    asker.put_first(BASE, TUNED)
+
+
+# -- any other model ---------------------------------------------------------------------------------------------------
+
+
+def _evaluate_other(target: str, wish: Wish, output_dir: Path, console: Progress) -> dict[str, Any]:
+    """A model that is no run of ours, alone or beside another."""
+    if wish.num_shots:
         raise UsageError("--num-shots takes its worked examples from a run's training records, so it needs a RUN.")
-    return read_split(Run.open(target).train_file)
+    refuse_overwriting(wish.tasks, output_dir / "eval" / "summary.json")
+    section = EvaluateSection(
+        suites=tuple(wish.suites) or (OWN,),
+        max_samples=wish.max_samples,
+        max_new_tokens=wish.max_new_tokens or LONGEST_ANSWER,
+        metric=wish.metric,
+        metrics={ALL: tuple(wish.metrics)} if wish.metrics else {},
+        run_code=wish.run_code,
+    )
+    own = file_samples(wish.tasks, console, columns=wish.columns, max_samples=section.max_samples)
+    questions = questions_of(section, own, [], 0, console, output_dir / "eval")
+    if not questions.tasks:
+        raise UsageError("None of these suites has a question to ask. Give --tasks FILE with questions of your own.")
+    asker = Asker(section, questions, [], output_dir / "eval", 0, console)
+    system = open_system(target, section, console)
+    asker.ask_all(system)
+    if wish.against is not None:
+        stop, template = system.stop, system.model.template if isinstance(system.model, LocalModel) else None
+        del system
+        _ask_rival(wish.against, asker, stop, 0, template)
+    return _reported(_told(summarize_asked(asker, section.metric, console), output_dir), output_dir)
+
+
+def _ask_rival(
+    target: str, asker: Asker, stop: tuple[str, ...], num_shots: int, template: ChatTemplate | None = None
+) -> None:
+    """Ask the model to compare with the same questions: with its own template where it has one, else with the other's,
+    and the same stop strings (its own where the other has none, as an API). It comes first in the tables."""
+    gc.collect()
+    taken = {*asker.answered, BASE, TUNED}
+    rival = open_system(target, asker.section, asker.console)
+    rival = replace(rival, stop=stop or rival.stop, num_shots=num_shots)
+    if isinstance(rival.model, LocalModel) and template is not None:
+        rival = replace(rival, model=replace(rival.model, template=fair_template(rival.model.loaded, template)))
+    while rival.name in taken:
+        rival = replace(rival, name=f"{rival.name}_2")
+    asker.ask_all(rival)
+    asker.put_first(rival.name)

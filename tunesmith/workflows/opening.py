@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
@@ -16,10 +18,13 @@ from tunesmith.model.load import LoadedModel, load_model, locate
 from tunesmith.model.probe import probe
 from tunesmith.model.quantize import num_weights
 from tunesmith.model.support import capabilities_with, reserving
+from tunesmith.model.vllm_engine import with_engine
 from tunesmith.progress import Progress
-from tunesmith.recipe import AdapterSection, ModelSection
+from tunesmith.recipe import AdapterSection, EvaluateSection, ModelSection
 from tunesmith.rendering.templates import ChatTemplate, load_template
 from tunesmith.training.passes import is_out_of_memory
+
+DECISIVE = re.compile(r"\.safetensors$|^(config|adapter_config|base|tokenizer|tokenizer_config)\.json$")
 
 
 def open_model(
@@ -63,13 +68,21 @@ def num_parameters(model: torch.nn.Module) -> tuple[int, int]:
     return sum(size for size, _ in sizes), sum(size for size, trainable in sizes if trainable)
 
 
+def open_to_ask(section: ModelSection, template_name: str, evaluate: EvaluateSection, console: Progress) -> LocalModel:
+    """The model as `open_model` gives it, its answers written by the engine that ``evaluate`` asks for."""
+    opened = open_model(section, template_name, console=console, batch_size=evaluate.batch_size)
+    return with_engine(opened, evaluate.engine)
+
+
 def model_sha256(section: ModelSection) -> str:
-    """Hash of a model's weights on disk; its name and revision where it lies on a hub."""
+    """Hash of what decides a model's answers: weights, configuration and tokenizer on disk; its name and revision where it
+    lies on a hub. An adapter names its base in its own files, and is loaded on no other."""
     folder = Path(locate(section.name_or_path))
     if not folder.is_dir():
         return f"{section.name_or_path}@{section.revision}"
-    files = [(path, path.stat()) for path in sorted(folder.glob("*.safetensors"))]
-    return ", ".join(_sha256_once(path, stat.st_size, stat.st_mtime_ns) for path, stat in files)
+    files = [(path, path.stat()) for path in sorted(folder.glob("*")) if DECISIVE.search(path.name)]
+    hashes = [f"{path.name} {_sha256_once(path, stat.st_size, stat.st_mtime_ns)}\n" for path, stat in files]
+    return hashlib.sha256("".join(hashes).encode()).hexdigest()
 
 
 @lru_cache

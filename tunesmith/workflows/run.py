@@ -11,7 +11,7 @@ import torch
 from tunesmith.curation.data_folder import write_prepared
 from tunesmith.curation.prepared import Prepared
 from tunesmith.curation.work import remove_work
-from tunesmith.evaluation.summary import verdict_sentence
+from tunesmith.evaluation.verdict import verdict_sentence
 from tunesmith.files import read_json, write_json
 from tunesmith.lm import Sampling
 from tunesmith.model.generate import LocalModel
@@ -19,7 +19,8 @@ from tunesmith.progress import Progress, SilentProgress
 from tunesmith.recipe import Recipe
 from tunesmith.report import write_report
 from tunesmith.run import Run, provenance
-from tunesmith.workflows.compare import compare_base_and_tuned, load_samples
+from tunesmith.workflows.compare import compare_base_and_tuned, refuse_unknown
+from tunesmith.workflows.during import during_training
 from tunesmith.workflows.opening import model_sha256, open_model
 from tunesmith.workflows.prepare import (
     Examples,
@@ -52,7 +53,7 @@ def run_recipe(
     after training. ``resume`` goes on where the run in the folder stopped; ``dry_run`` loads everything, takes one step in
     memory and writes nothing.
     """
-    load_samples(recipe.evaluate, (), seed=recipe.data.seed)  # a test file nobody can read is told before any work
+    refuse_unknown(recipe.evaluate)
     if dry_run:
         return _dry_run(recipe, console)
     if resume and not Run(run_dir).exists():
@@ -92,7 +93,8 @@ def _train(recipe: Recipe, run: Run, *, resume: bool, console: Progress, stop: S
         _write_data(run, recipe, left, examples, command)
     remove_work(run.curation_dir)
     console.say(f"Training on {ledger_line(examples.train_ledger)}")
-    tune(opened, examples, recipe, run, resume=resume, console=console, stop=stop)
+    during = during_training(opened, left.train, left.validation, recipe, run, console)
+    tune(opened, examples, recipe, run, resume=resume, console=console, stop=stop, during=during)
     return left
 
 

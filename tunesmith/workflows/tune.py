@@ -40,6 +40,7 @@ from tunesmith.training.order import Order, by_tokens, order_of
 from tunesmith.training.precision import Weights
 from tunesmith.training.threads import choose_num_threads, recorded_num_threads
 from tunesmith.training.validation import validate
+from tunesmith.workflows.during import DuringTraining
 from tunesmith.workflows.opening import explained_memory, model_sha256, num_parameters
 from tunesmith.workflows.prepare import Examples, check_weights
 from tunesmith.workflows.saving import written_whole
@@ -90,8 +91,12 @@ def tune(
     resume: bool,
     console: Progress,
     stop: StopRequest,
+    during: DuringTraining | None = None,
 ) -> None:
-    """Train, and write ``model/``, ``training.json``, checkpoints and metrics into the run folder."""
+    """Train, and write ``model/``, ``training.json``, checkpoints and metrics into the run folder.
+
+    ``during`` is asked every ``evaluate.every_steps`` steps.
+    """
     forward = attach_adapter(opened, recipe, console)
     train_rows, validation_rows = both_rows(opened, examples, recipe, console)
     order = _order(forward, train_rows, recipe)
@@ -114,6 +119,8 @@ def tune(
             fingerprint=_fingerprint(opened, examples, recipe),
             resume=resume,
             should_stop=stop.requested,
+            on_step=during,
+            on_step_every=recipe.evaluate.every_steps or 1,
         )
     _save_result(opened, forward, run)
     write_json(run.training_file, _facts(opened, recipe, result, total, trainable))
@@ -177,7 +184,8 @@ def both_rows(opened: LocalModel, examples: Examples, recipe: Recipe, console: P
 
     Raises `TrainingError` when the run is to stop by a validation loss it cannot have, or weighs a task there is not.
     """
-    if recipe.train.early_stopping_patience is not None and not examples.validation:
+    by_loss = recipe.train.metric_for_best_model is None
+    if recipe.train.early_stopping_patience is not None and by_loss and not examples.validation:
         raise TrainingError(
             "train.early_stopping_patience: there are no validation records to stop by. Set data.validation_fraction "
             "above 0, or leave it out."

@@ -1,0 +1,179 @@
+"""Suites are named sources of questions; their own tasks stand apart from the user's."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tunesmith.errors import DataError, UsageError
+from tunesmith.evaluation.runner import Sample
+from tunesmith.evaluation.suites import SETS, SUITES, Context, Suite, askable, choose_suites
+from tunesmith.evaluation.suites.suite import choose_evenly
+from tunesmith.lm import ScriptedModel
+from tunesmith.recipe import EvaluateSection
+from tunesmith.records import Message
+
+
+def question(
+    number: int, task: str = "qa", text: str = "Which color is the river?\n\nThe river is blue.", **fields
+) -> Sample:
+    return Sample(f"{task}{number}", (Message("user", text),), ("blue",), task, family=task, **fields)
+
+
+OWN = {"qa": [question(k) for k in range(6)], "sum": [question(k, "sum") for k in range(3)]}
+
+
+def ask(name: str, **fields):
+    return SUITES.get(name).samples(Context(**({"own": OWN, "num_questions": 4} | fields)))
+
+
+def test_a_set_stands_for_its_suites_and_each_is_asked_once():
+    suites, num_questions = choose_suites(["general", "quick", "own"])
+    assert [suite.name for suite in suites] == ["general", "own", "instructions", "consistency"]
+    assert num_questions == 40
+    assert [suite.name for suite in choose_suites(["full"])[0]] == list(SETS["full"])
+    assert choose_suites(["full", "quick"])[1] == choose_suites(["general"])[1] == 200
+
+
+def test_an_unknown_suite_is_told_with_the_nearest():
+    with pytest.raises(UsageError, match=re.escape("no such suite `genral`. Did you mean `general`?")):
+        choose_suites(["genral"])
+
+
+def test_every_suite_has_a_title_and_a_sentence_for_people():
+    for name in SUITES.names():
+        assert SUITES.get(name).title and SUITES.get(name).meaning.endswith(".")
+
+
+def test_a_suite_of_the_users_can_be_added_and_asked():
+    mine = Suite("mine", "mine", "Mine.", lambda context: {"mine": [question(1, "mine", group="mine")]})
+    SUITES.register("mine")(mine)
+    try:
+        assert choose_suites(["mine"])[0] == [mine]
+        assert [tasks for _, tasks in askable([mine], Context({}))] == [{"mine": [question(1, "mine", group="mine")]}]
+    finally:
+        SUITES._things.pop("mine")
+
+
+def test_a_suite_that_needs_own_questions_is_left_out_without_any_and_says_why():
+    told = []
+    suites = choose_suites(["own", "consistency", "general"])[0]
+    found = [suite.name for suite, _ in askable(suites, Context({}, tell=told.append))]
+    assert found == ["general"]
+    assert told[0].startswith("own: asks your own questions, and there are none. Give --tasks FILE")
+
+
+def test_two_suites_cannot_have_one_task():
+    suite = Suite("mine", "mine", "Mine.", lambda context: {"qa": [question(1)]})
+    with pytest.raises(UsageError, match="mine: the suite own has a task called qa too"):
+        list(askable([SUITES.get("own"), suite], Context(OWN)))
+
+
+def test_own_questions_are_the_users_as_they_are():
+    assert ask("own") == OWN
+
+
+def test_samples_are_chosen_evenly_over_tasks_and_alike_every_time():
+    chosen = choose_evenly(OWN, 4, seed=1)
+    assert {task: len(samples) for task, samples in chosen.items()} == {"qa": 2, "sum": 2}
+    assert chosen == choose_evenly(OWN, 4, seed=1)
+
+
+def test_fresh_instructions_have_checks_and_another_seed_has_others():
+    def asked(seed: int) -> list[Sample]:
+        return [sample for samples in ask("instructions", seed=seed).values() for sample in samples]
+
+    samples = asked(3)
+    assert len(samples) == 4 and {sample.group for sample in samples} == {"instructions"}
+    assert all(sample.task.startswith("instructions/") and sample.expected["checks"] for sample in samples)
+    assert not {sample.prompt for sample in samples} & {sample.prompt for sample in asked(4)}
+
+
+# -- general text ------------------------------------------------------------------------------------------------------
+
+
+def test_general_text_comes_along_in_paragraphs_that_are_only_scored():
+    samples = ask("general", num_questions=200)["general"]
+    assert len(samples) == 40 and len({sample.id for sample in samples}) == 40
+    assert all(sample.expected == {"likelihood": True} and sample.references == () for sample in samples)
+    assert 3000 <= sum(len(sample.prompt[0].content.split()) for sample in samples) <= 4000
+    assert len(ask("general", num_questions=5)["general"]) == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("mine.txt", "One paragraph\nin two lines.\n\n\nAnother one.\n"),
+        ("mine.jsonl", '{"text": "One paragraph in two lines."}\n{"text": " "}\n{"text": "Another one."}\n'),
+    ],
+)
+def test_a_file_of_the_users_replaces_it(tmp_path, name, content):
+    (tmp_path / name).write_text(content)
+    samples = ask("general", section=EvaluateSection(general=str(tmp_path / name)))["general"]
+    assert [sample.prompt[0].content for sample in samples] == ["One paragraph in two lines.", "Another one."]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("empty.txt", "\n \n", "empty.txt: no text in it. Write paragraphs with a blank line between"),
+        ("bad.jsonl", '{"text": "a"}\n{"txt": "b"}\n', "bad.jsonl:2: no text in this row. Put it under `text`."),
+        ("latin.txt", b"caf\xe9", "latin.txt: cannot be read as UTF-8 text"),
+    ],
+)
+def test_a_file_without_text_is_refused_in_one_line(tmp_path, name, content, message):
+    (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(DataError, match=re.escape(message)):
+        ask("general", section=EvaluateSection(general=str(tmp_path / name)))
+    with pytest.raises(DataError, match="nowhere.txt: no such file or folder"):
+        ask("general", section=EvaluateSection(general=str(tmp_path / "nowhere.txt")))
+
+
+# -- consistency -------------------------------------------------------------------------------------------------------
+
+
+def test_consistency_asks_each_question_in_other_words_and_some_again():
+    tasks = ask("consistency")
+    words = tasks["consistency"]
+    clusters = {sample.variant_of: [] for sample in words}
+    for sample in words:
+        clusters[sample.variant_of].append(sample.variant)
+    assert len(clusters) == 2 and all(variants[0] == "original" and len(variants) > 4 for variants in clusters.values())
+    again = tasks["consistency/repeated"]
+    assert [sample.variant for sample in again] == [f"repeat-{k}" for k in (1, 2, 3, 4)]
+    assert {sample.group for sample in (*words, *again)} == {"consistency"}
+    assert {sample.references for sample in words} == {("blue",)}
+
+
+def test_phrasings_of_the_recipe_are_asked_too():
+    section = EvaluateSection(phrasings=("Hello! {prompt}",))
+    given = [sample for sample in ask("consistency", section=section)["consistency"] if sample.variant == "given-1"]
+    assert len(given) == 2 and all(sample.prompt[0].content.startswith("Hello! Which") for sample in given)
+
+
+def test_given_variants_of_a_question_are_kept_as_they_are():
+    given = [question(1, variant_of="qa1", variant="original"), question(2, variant_of="qa1", variant="formal")]
+    asked = ask("consistency", own={"qa": given})["consistency"]
+    assert [(sample.id, sample.variant) for sample in asked] == [("qa1", "original"), ("qa2", "formal")]
+
+
+def test_a_model_may_rephrase_and_what_it_spoils_is_counted():
+    answers = {"formal": "Which color does the river have?", "casual": "Sure! What color?"}
+    wish = lambda turns: answers["formal" if "formal tone" in turns[0].content else "casual"]  # noqa: E731
+    told = []
+    asked = ask("consistency", rephraser=ScriptedModel(wish), tell=told.append)["consistency"]
+    made = [sample for sample in asked if sample.id.endswith("-model")]
+    assert {sample.variant for sample in made} == {"formal"}
+    assert made[0].prompt[0].content == "Which color does the river have?\n\nThe river is blue."
+    assert told == ["consistency: 2 wordings of the model kept, 8 left out (talk around it 8)."]
+
+
+# -- worked examples ---------------------------------------------------------------------------------------------------
+
+
+def test_the_curve_is_over_the_numbers_of_the_recipe():
+    suite = SUITES.get("shots")
+    assert suite.num_shots(EvaluateSection()) == (0, 1, 3, 5)
+    assert suite.num_shots(EvaluateSection(num_shots=(0, 2))) == (0, 2)
+    assert {task: len(samples) for task, samples in ask("shots").items()} == {"qa": 2, "sum": 2}

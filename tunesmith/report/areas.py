@@ -1,0 +1,380 @@
+"""What was asked beside the user's own questions, area by area: its verdict in a sentence, and its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from tunesmith.evaluation.metrics import METRICS
+from tunesmith.evaluation.runner import OVERALL
+from tunesmith.evaluation.suites.suite import CONSISTENCY, GENERAL, INSTRUCTIONS, OWN, SHOTS
+from tunesmith.evaluation.systems import BASELINES
+from tunesmith.report.charts import Axis, Interval, Role, fit_axis
+from tunesmith.report.constraints import Kind, read_kinds
+from tunesmith.report.folder import Figure, RunFolder, Sentence
+from tunesmith.report.results import MEANINGS, Results, format_system
+from tunesmith.report.text import is_number
+
+SUMMARY = "eval/summary.json"
+GENERALIZATION = "generalization"
+SHORT = {
+    INSTRUCTIONS: "Instructions",
+    CONSISTENCY: "Consistency",
+    GENERAL: "Forgetting",
+    SHOTS: "Examples",
+    GENERALIZATION: "New to it",
+}
+TITLES = {
+    INSTRUCTIONS: "Following instructions",
+    CONSISTENCY: "The same request in other words",
+    GENERAL: "General text: what was forgotten",
+    SHOTS: "Examples in the prompt instead",
+    GENERALIZATION: "What is new about a question",
+}
+MEANING_OF_NOVELTY = (
+    "Your own questions by how near they are to the training records, told from their words alone, never from answers."
+)
+LATER = ("own", GENERALIZATION, INSTRUCTIONS, CONSISTENCY, GENERAL, SHOTS)
+MAIN = ("prompt_level_strict", "worst_of_k", "bits_per_byte")
+DROP = "drop_"
+REPEATED = f"{CONSISTENCY}/repeated"
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a table: one figure of the systems that are compared.
+
+    Attributes:
+        scores: system → ``{"value", "low", "high", "n"}``; unknown where it is undefined.
+        comparison: of the focus with its rival; unknown where there is none.
+        also: system → a second figure told in small beside the first.
+        unit: what n counts, where that is not samples.
+    """
+
+    title: str
+    note: str
+    scores: dict[str, Figure]
+    comparison: Figure
+    higher_is_better: bool = True
+    also: dict[str, Figure] = field(default_factory=dict)
+    unit: str = ""
+    tasks: tuple[str, ...] = ()
+    search: str = ""
+
+    @property
+    def n(self) -> Figure:
+        found = [score.at("n") for score in self.scores.values() if score.at("n").known]
+        return found[-1] if found else Figure(None, SUMMARY)
+
+    @property
+    def verdict(self) -> str | None:
+        return self.comparison.at("verdict").value if is_number(self.comparison.at("delta").value) else None
+
+
+@dataclass(frozen=True)
+class Table:
+    """Lines under a title; ``also`` names the second figure of its cells."""
+
+    title: str
+    head: str
+    lines: list[Line]
+    note: str = ""
+    also: str = ""
+
+
+@dataclass(frozen=True)
+class Area:
+    """One area of the evaluation.
+
+    Attributes:
+        said: the verdict in a sentence; its numbers know where they stand.
+        main: the figure the verdict is about; None where it is undefined.
+        undefined: why figures are missing, in words.
+    """
+
+    name: str
+    title: str
+    meaning: str
+    said: Sentence
+    main: Line | None
+    tables: list[Table]
+    undefined: list[Figure] = field(default_factory=list)
+
+    @property
+    def short(self) -> str:
+        return SHORT.get(self.name, self.title)
+
+    @property
+    def verdict(self) -> str | None:
+        return self.main.verdict if self.main is not None else None
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The scores over the number of worked examples."""
+
+    shots: Figure
+
+    @property
+    def systems(self) -> list[str]:
+        return [system.value for system in self.shots.at("systems").items()]
+
+    @property
+    def numbers(self) -> list[int]:
+        return [k.value for k in self.shots.at("num_shots").items()]
+
+    @property
+    def sentence(self) -> Figure:
+        return self.shots.at("sentence")
+
+    @cached_property
+    def points(self) -> dict[tuple[str, int], Figure]:
+        points = self.shots.at("curve").items()
+        return {(point.at("system").value, point.at("num_shots").value): point for point in points}
+
+    @cached_property
+    def comparisons(self) -> dict[int, Figure]:
+        """Number of examples → the last system without any, held against the first with so many."""
+        return {row.at("num_shots").value: row for row in self.shots.at("comparisons").items()}
+
+    def verdict(self, num_shots: int) -> str | None:
+        row = self.comparisons.get(num_shots)
+        return row.at("verdict").value if row is not None else None
+
+    def role(self, system: str) -> Role:
+        return "focus" if system == self.systems[-1] else "rival"
+
+    @property
+    def axis(self) -> Axis:
+        ends = [point.at(end).value for point in self.points.values() for end in ("value", "low", "high")]
+        return fit_axis([end for end in ends if is_number(end)] or [0.0, 1.0], from_zero=True)
+
+    @property
+    def intervals(self) -> list[tuple[int, Interval]]:
+        """(number of examples, score) of each point that has one."""
+        return [
+            (
+                k,
+                Interval(
+                    self.role(system), _in_words(system, k), *(point.at(e).value for e in ("value", "low", "high"))
+                ),
+            )
+            for (system, k), point in self.points.items()
+        ]
+
+
+def _in_words(system: str, num_shots: int) -> str:
+    return f"{format_system(system)} with {num_shots} example{'s' * (num_shots != 1)}"
+
+
+def read_curve(run: RunFolder) -> Curve | None:
+    shots = run.summary.at(SHOTS)
+    return Curve(shots) if shots.known and shots.at("curve").items() else None
+
+
+def read_areas(run: RunFolder, results: Results | None) -> list[Area]:
+    """Every area that was asked: what the questions of the verdict do not tell, in the order of the suites."""
+    if not run.summary.known:
+        return []
+    pair = _pair(run.summary, results)
+    told = {group.name for group in results.groups} if results is not None else set()
+    suites = run.summary.at("suites")
+    names = [str(name) for name, _ in run.summary.at("groups").entries()]
+    groups = [name for name in names if (name in SHORT and suites.at(name).known) or name not in told]
+    found = [_Reader(run, pair).group(name) for name in groups]
+    if run.summary.at(GENERALIZATION).known:
+        found.append(_Reader(run, pair).novelty())
+    order = {name: place for place, name in enumerate(LATER)}
+    return sorted(found, key=lambda area: order.get(area.name, 0))
+
+
+def _pair(summary: Figure, results: Results | None) -> list[str]:
+    """The systems of the tables: rival and focus, with every other one that is no baseline where several were compared."""
+    systems = [system.value for system in summary.at("systems").items()]
+    if results is None:
+        return [system for system in systems if system not in BASELINES]
+    return [system for system in (results.rival, results.focus) if system is not None]
+
+
+@dataclass(frozen=True)
+class _Reader:
+    run: RunFolder
+    pair: list[str]
+
+    @property
+    def summary(self) -> Figure:
+        return self.run.summary
+
+    def group(self, name: str) -> Area:
+        place = self.summary.at("groups", name)
+        tasks = [task.value for task in place.at("tasks").items()]
+        suite = self.summary.at("suites", name)
+        tables = list(self._tables(name, place, tasks))
+        main = _main(tables)
+        title = TITLES.get(name) if suite.known else None
+        undefined = self.summary.at("undefined").items() if name == GENERAL else []
+        return Area(
+            name,
+            title or name.replace("_", " "),
+            str(suite.at("meaning").value or "") if name != OWN else "",
+            self._said(name, main),
+            main,
+            tables,
+            undefined,
+        )
+
+    def _tables(self, name: str, place: Figure, tasks: Sequence[str]) -> Iterator[Table]:
+        if name == CONSISTENCY:
+            yield from self._wordings(tasks)
+            return
+        lines = [
+            self._line(metric, scores, _row(place.at("comparisons"), OVERALL, metric, self.pair), tasks=tasks)
+            for metric, scores in place.at("metrics").entries()
+        ]
+        if lines:
+            yield Table("" if len(tasks) == 1 else "All of them", "Figure", lines)
+        if len(tasks) > 1:
+            yield Table("Task by task", "Task", [line for task in tasks for line in self._task_lines(task)[:1]])
+        kinds = read_kinds(self.run, tasks, self.pair)
+        if kinds:
+            yield Table("By kind of constraint", "Kind", [_kind_line(kind, tasks) for kind in kinds], KINDS, "loose")
+
+    def _wordings(self, tasks: Sequence[str]) -> Iterator[Table]:
+        for task in tasks:
+            lines = self._task_lines(task, in_task=True)
+            title = "The same request again and again" if task == REPEATED else "The same request in several wordings"
+            steady = [line for line in lines if line.search == ""]
+            axes = [line for line in lines if line.search]
+            if steady:
+                yield Table(title, "Figure", steady, STEADY)
+            if axes:
+                yield Table("By kind of rewording", "Score lost by", axes, AXES)
+
+    def _task_lines(self, task: str, *, in_task: bool = False) -> list[Line]:
+        found = self.summary.at("tasks", task)
+        lines = []
+        for metric, scores in found.at("metrics").entries():
+            row = _row(self.summary.at("comparisons"), task, metric, self.pair)
+            unit = str(found.at("units", metric).value or "")
+            lines.append(self._line(metric, scores, row, title=None if in_task else task, tasks=(task,), unit=unit))
+        return lines
+
+    def _line(
+        self,
+        metric: str,
+        scores: Figure,
+        row: Figure,
+        *,
+        title: str | None = None,
+        tasks: Sequence[str],
+        unit: str = "",
+    ) -> Line:
+        described = self.summary.at("metrics", metric)
+        name = str(described.at("title").value or metric)
+        axis = metric.removeprefix(DROP) if metric.startswith(DROP) else ""
+        note = MEANINGS.get(metric, "") if title is None else name
+        higher = described.at("higher_is_better").value is not False
+        known = {system: scores.at(system) for system in self.pair}
+        return Line(title or axis or name, note, known, row, higher, {}, unit, tuple(tasks), axis)
+
+    def novelty(self) -> Area:
+        place = self.summary.at(GENERALIZATION)
+        lines = []
+        for name, found in place.at("classes").entries():
+            scores = {system: found.at("metrics", system) for system in self.pair}
+            row = _row(found.at("comparisons"), name, place.at("metric").value, self.pair)
+            lines.append(Line(str(name), "", scores, row, search=f"novelty:{name}"))
+        table = Table("", f"Questions with … ({place.at('title').value})", lines)
+        return Area(
+            GENERALIZATION, TITLES[GENERALIZATION], MEANING_OF_NOVELTY, self._said_of_novelty(lines), None, [table]
+        )
+
+    def _said_of_novelty(self, lines: Sequence[Line]) -> Sentence:
+        """What the focus reaches from class to class."""
+        focus = self.pair[-1]
+        known = [line for line in lines if line.scores[focus].at("value").known]
+        told = "; ".join(f"{{{2 * k + 1}}} on questions with {{{2 * k + 2}}}" for k in range(len(known)))
+        parts = [part for line in known for part in (("score", line.scores[focus].at("value")), ("text", line.title))]
+        text = f"{{0}} reaches {told}." if known else "n/a: none of these questions has a score."
+        return Sentence(text, (("text", _capital(format_system(focus))), *parts))
+
+    def _said(self, name: str, main: Line | None) -> Sentence:
+        """The verdict of an area, how large and how sure."""
+        focus = self.pair[-1]
+        if main is None or not is_number(main.scores[focus].at("value").value):
+            return Sentence("n/a: {0} has no figure here, so nothing can be said.", (("text", format_system(focus)),))
+        said = self._compared(main) if main.verdict is not None else self._alone(main)
+        if name == GENERAL and main.verdict == "worse":
+            return said + Sentence(
+                " Some of what {0} could do may be forgotten.", (("text", format_system(self.pair[0])),)
+            )
+        return said
+
+    def _alone(self, main: Line) -> Sentence:
+        score = main.scores[self.pair[-1]]
+        text = "{0} reaches {1} on {2} ({3} to {4}); there is nothing to compare it with."
+        names = (("text", _capital(format_system(self.pair[-1]))), ("score", score.at("value")), ("text", main.title))
+        return Sentence(text, (*names, ("score", score.at("low")), ("score", score.at("high"))))
+
+    def _compared(self, main: Line) -> Sentence:
+        rival, focus = self.pair
+        verb = {"better": "{0} is better than {1}: {2} ", "worse": "{0} is worse than {1}: {2} "}.get(
+            main.verdict, "No difference between {0} and {1} could be shown: {2} "
+        )
+        shown = main.verdict in ("better", "worse")
+        sure = (
+            "{3} against {4} ({5}, 95% interval {6} to {7})"
+            if main.comparison.at("low").known
+            else "{3} against {4} ({5})"
+        )
+        lower = "" if main.higher_is_better else ", where lower is better"
+        values = (("score", main.scores[system].at("value")) for system in (focus, rival))
+        ends = (("delta", main.comparison.at(end)) for end in ("delta", "low", "high"))
+        name = format_system(focus)
+        parts = (("text", _capital(name) if shown else name), ("text", format_system(rival)), ("text", main.title))
+        return Sentence(f"{verb}{sure}{lower}.", (*parts, *values, *ends))
+
+
+KINDS = "Each constraint asked is one n. Strict is to the letter; loose forgives a first or last line and asterisks."
+STEADY = (
+    "n counts requests, each with all its wordings. A model that is seldom right has little to lose: spread and flips "
+    "count only requests that went right in some wording, and say little where the mean score is near 0."
+)
+AXES = (
+    "Score of the original wording less the mean score of its rewordings along that axis: above 0 something was lost."
+)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _row(rows: Figure, task: str, metric: str, pair: Sequence[str]) -> Figure:
+    """The comparison of the pair, unknown where there is none."""
+    if len(pair) == 2:
+        for row in rows.items():
+            if [row.at(key).value for key in ("task", "metric", "a", "b")] == [task, metric, *pair]:
+                return row
+    return Figure(None, rows.origin)
+
+
+def _main(tables: Sequence[Table]) -> Line | None:
+    """The figure an area is judged by: of a suite its own, else the first."""
+    titles = [METRICS[name].title for name in MAIN]
+    lines = [line for table in tables[:1] for line in table.lines]
+    return next((line for line in lines if line.title in titles), lines[0] if lines else None)
+
+
+def _kind_line(kind: Kind, tasks: Sequence[str]) -> Line:
+    title = kind.name.replace("_", " ").replace(":", ": ")
+    return Line(
+        title,
+        "",
+        kind.strict,
+        kind.comparison,
+        also=kind.loose,
+        unit="constraints",
+        tasks=tuple(tasks),
+        search=f"{kind.name}:",
+    )
