@@ -53,17 +53,9 @@ os.environ.update(HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false", OMP_NUM_TH
 import safetensors.torch  # noqa: E402
 import torch  # noqa: E402
 from safetensors import SafetensorError  # noqa: E402
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors  # noqa: E402
-from transformers import (  # noqa: E402
-    GPT2Config,
-    GPT2LMHeadModel,
-    LlamaConfig,
-    LlamaForCausalLM,
-    PreTrainedTokenizerFast,
-    T5Config,
-    T5ForConditionalGeneration,
-)
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # for the tests' models
+from tests.models import save_tiny  # noqa: E402
 from tunesmith.cli import main as tunesmith  # noqa: E402
 from tunesmith.errors import TunesmithError  # noqa: E402
 from tunesmith.privacy.names.tables import load_tables  # noqa: E402
@@ -116,32 +108,12 @@ class Findings:
 # ── models, rows and recipes ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def byte_tokenizer(*, adds_eos: bool) -> PreTrainedTokenizerFast:
-    """A token for each byte."""
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    vocabulary = {token: number for number, token in enumerate(["<pad>", "</s>", *alphabet])}
-    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    if adds_eos:
-        tokenizer.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="<pad>", eos_token="</s>")
-
-
-def tiny_model(shape: str) -> torch.nn.Module:
-    """A random model of one layer, with dropout: a lost random state would show."""
-    torch.manual_seed(0)
-    ids = {"eos_token_id": 1, "pad_token_id": 0}
-    if shape == "t5":
-        sizes = {"d_model": 16, "d_kv": 8, "d_ff": 32, "num_layers": 1, "num_heads": 2, "dropout_rate": 0.1}
-        return T5ForConditionalGeneration(T5Config(vocab_size=258, decoder_start_token_id=0, **sizes, **ids))
-    if shape == "gpt2":
-        sizes = {"n_embd": 16, "n_layer": 1, "n_head": 2, "n_positions": 256}
-        return GPT2LMHeadModel(GPT2Config(vocab_size=258, bos_token_id=1, **sizes, **ids))
-    sizes = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
-    return LlamaForCausalLM(LlamaConfig(vocab_size=258, bos_token_id=None, **sizes, **ids))
-
-
+DROPOUT = {
+    "gpt2": {"resid_pdrop": 0.1, "embd_pdrop": 0.1, "attn_pdrop": 0.1},
+    "llama": {},
+    "t5": {"dropout_rate": 0.1},
+}
+"""What makes a lost random state show; LoRA has its own."""
 KINDS = {
     "full": ("gpt2", {"method": "full"}, {}),
     "lora": ("llama", {"method": "lora", "r": 2, "lora_dropout": 0.1}, {}),
@@ -153,8 +125,7 @@ def make_kind(name: str, folder: Path) -> Kind:
     """Its model, its rows and its recipe on disk."""
     shape, adapter, train = KINDS[name]
     folder.mkdir(parents=True)
-    tiny_model(shape).save_pretrained(folder / "base")
-    byte_tokenizer(adds_eos=shape == "t5").save_pretrained(folder / "base")
+    save_tiny(shape, folder / "base", **DROPOUT[shape])
     rows = [{"instruction": f"{n} + {n % 7}?", "response": f"{n + n % 7}."} for n in range(40)]
     (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     steps = {"max_steps": NUM_STEPS, "save_steps": SAVE_EVERY, "eval_steps": 4, "logging_steps": 1}

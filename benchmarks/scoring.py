@@ -22,7 +22,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from tunesmith.evaluation.metrics import measure_task
+from tunesmith.evaluation.measurements import measure_task
 from tunesmith.evaluation.scorers import with_scores
 
 FILES = {

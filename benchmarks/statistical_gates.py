@@ -20,7 +20,8 @@ from dataclasses import replace
 import numpy as np
 
 from tunesmith.evaluation.estimates import estimate, mean_difference, mean_estimate
-from tunesmith.evaluation.metrics import METRICS, Measurement, measure_task
+from tunesmith.evaluation.measurements import Measurement, measure_task
+from tunesmith.evaluation.metrics import METRICS
 from tunesmith.evaluation.scorers import with_scores
 from tunesmith.stats import ALPHA, Floats
 

@@ -1,6 +1,7 @@
 """Our training beside TRL's `SFTTrainer` on a CPU: tokens a second and peak memory, on the same rows, model and loss.
 
     python benchmarks/train_cpu.py --rows FILE --model DIR [--steps 20] [--cases 'trl/*' '*/fp32/full'] [--json]
+    python benchmarks/train_cpu.py --rows FILE --model DIR --linear         does twice the tokens take twice the time?
     python benchmarks/train_cpu.py --make-model DIR --tokenizer FOLDER      a random model of the shape of SmolLM2-135M
 
 Both get the same token ids (in the template a recipe would use), rows a step, learning rate, AdamW, clipping and loss
@@ -11,6 +12,10 @@ Compared are our rows, which cost no padding in any order, with TRL's padded in 
 length, and packed with packed. In bf16 ours computes in bfloat16 beside float32 masters, TRL in bfloat16 autocast. The
 cases ``transformers/padding`` are transformers' own Trainer. ``--preprocessing`` times what comes before: rendering,
 tokenizing and packing the same records, in one process each, with an empty cache.
+
+``--linear`` trains on the same rows once, twice, four and eight times in a step (ours, in full), and fits seconds of
+processor time = a + b · tokens: exit code 6 where one is further from it than 10 %. Documents of one to eight times a
+length, as many tokens in all, are told beside it: attention's part grows with the length of a document.
 """
 
 from __future__ import annotations
@@ -20,6 +25,7 @@ import importlib.metadata
 import importlib.util
 import itertools
 import json
+import math
 import os
 import resource
 import subprocess
@@ -31,6 +37,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 
 from tunesmith.errors import TrainingError, TunesmithError, UsageError
@@ -63,6 +70,9 @@ SHAPE = dict(
     num_key_value_heads=3, tie_word_embeddings=True, max_position_embeddings=2048,
 )  # fmt: skip
 RSS_UNIT = 1 if sys.platform == "darwin" else 1024
+FACTORS = (1, 2, 4, 8)
+NUM_TRIES = 3
+LINEAR_TOLERANCE = 0.1
 LOSS_TOLERANCE = {"fp32": 1e-3, "bf16": 3e-2}
 """Largest difference of the first step's loss that counts as the same work, in nats per token."""
 
@@ -102,11 +112,13 @@ def main(arguments: list[str] | None = None) -> int:
         print(json.dumps(run_case(Case(*options.worker.split("/")), work)))
         return 0
     try:
-        if importlib.util.find_spec("trl") is None:
-            raise UsageError("The benchmark compares with TRL, which is not installed. Get it with: pip install trl")
         if options.make_model:
             make_model(Path(options.make_model), Path(options.tokenizer))
             return 0
+        if options.linear:
+            return show_cost(measure_cost(prepare(options)), as_json=options.json)
+        if importlib.util.find_spec("trl") is None:
+            raise UsageError("The benchmark compares with TRL, which is not installed. Get it with: pip install trl")
         result = measure(chosen_cases(options.cases), prepare(options))
         if options.preprocessing:
             result["preprocessing"] = measure_preprocessing(options)
@@ -128,6 +140,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--cases", nargs="+", default=["*"], help="patterns over TOOL/BATCHING/PRECISION/METHOD")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout instead of tables")
     parser.add_argument("--preprocessing", action="store_true", help="time rendering, tokenizing and packing, too")
+    parser.add_argument("--linear", action="store_true", help="measure how the cost grows with the tokens, and stop")
     parser.add_argument("--make-model", metavar="DIR", help="write a random model of SmolLM2-135M's shape, and stop")
     parser.add_argument("--tokenizer", metavar="FOLDER", help="vocab.json and merges.txt for it, as GPT-2 has them")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
@@ -237,7 +250,7 @@ def show(result: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 120)  # a file would cut the names of columns
     cases = Table(*Case._fields, "tokens/s", "supervised/s", "peak MiB", "first loss", "attention")
     for case in result["cases"]:
         figures = [f"{case[f'{kind}tokens_per_second']:,.0f}" for kind in ("", "supervised_")]
@@ -269,6 +282,9 @@ def make_model(folder: Path, tokenizer: Path) -> None:
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
     size = SHAPE["vocab_size"]
+    missing = [name for name in ("vocab.json", "merges.txt") if not (tokenizer / name).is_file()]
+    if missing:
+        raise UsageError(f"--tokenizer {tokenizer}: no {' and no '.join(missing)}. Name a folder with those of GPT-2.")
     vocabulary = json.loads((tokenizer / "vocab.json").read_text("utf-8"))
     lines = (tokenizer / "merges.txt").read_text("utf-8").splitlines()
     merges = [tuple(line.split(" ")) for line in lines if line and not line.startswith("#version")]
@@ -343,6 +359,56 @@ def train_ours(trainee: Trainee, rows: list, rows_per_step: int, folder: Path) -
         on_step=lambda step, forward: ends.append(time.perf_counter()),
     )  # fmt: skip
     return metrics[-1]["loss"], ends[-1] - started
+
+
+def measure_cost(work: Work) -> dict[str, Any]:
+    """Seconds of processor time of a step over more and more tokens, and over longer and longer documents."""
+    loaded = load_model(ModelSection(name_or_path=work.model))
+    model, case = adapters.attach(loaded.model, FullSection()), Case("ours", "sorted", "fp32", "full")
+    fuse(model)
+    trainee = Trainee(case, model, loaded, probe(loaded), 1e-12, work.max_length)  # that the loss stays what it is
+    rows = work.rows[: work.rows_per_step]
+    tokens = [pair for ids, supervised in work.rows for pair in zip(ids, supervised, strict=True)]
+    longest, total = work.max_length, len(tokens) // work.max_length * work.max_length
+    if not total:
+        raise UsageError(f"The rows have {len(tokens)} tokens together. Raise --rows-per-step, or lower --max-length.")
+    sets = {f"x {factor}": rows * factor for factor in FACTORS}
+    for length in (longest // factor for factor in reversed(FACTORS)):
+        documents = [tokens[start : start + length] for start in range(0, total, length)]
+        sets[f"length {length}"] = [tuple(zip(*document, strict=True)) for document in documents]
+    seconds, losses = dict.fromkeys(sets, math.inf), {}
+    with tempfile.TemporaryDirectory() as folder:
+        for number, (name, chosen) in itertools.product(range(NUM_TRIES), sets.items()):
+            started = time.process_time()
+            losses[name], _ = train_ours(trainee, chosen, len(chosen), Path(folder, f"{number} {name}"))
+            seconds[name] = min(seconds[name], time.process_time() - started)
+    sizes = {name: sum(len(ids) for ids, _ in chosen) for name, chosen in sets.items()}
+    counts, taken = ([found[f"x {factor}"] for factor in FACTORS] for found in (sizes, seconds))
+    slope, start = np.polyfit(counts, taken, 1)
+    deviation = max(abs(one / (start + slope * count) - 1) for count, one in zip(counts, taken, strict=True))
+    cases = [{"case": name, "tokens": sizes[name], "cpu_seconds": seconds[name], "loss": losses[name]} for name in sets]
+    return {
+        "threads": torch.get_num_threads(),
+        "cases": cases,
+        "cpu_seconds_fixed": start,
+        "tokens_per_cpu_second": 1 / slope,
+        "largest_deviation": deviation,
+    }
+
+
+def show_cost(found: dict[str, Any], *, as_json: bool) -> int:
+    """Print it; the exit code."""
+    if as_json:
+        print(json.dumps(found, indent=1))
+    else:
+        for case in found["cases"]:
+            rate = case["tokens"] / case["cpu_seconds"]
+            print(
+                f"{case['case']:>12} {case['tokens']:>8,} tokens {case['cpu_seconds']:>8.2f} s {rate:>8,.0f} tokens/s"
+            )
+        fit = f"{found['cpu_seconds_fixed']:.2f} s + tokens / {found['tokens_per_cpu_second']:,.0f}"
+        print(f"{fit}; furthest from it {found['largest_deviation']:.1%} ({found['threads']} threads)")
+    return 0 if found["largest_deviation"] <= LINEAR_TOLERANCE else 6
 
 
 def train_theirs(trainee: Trainee, rows: list, rows_per_step: int, folder: Path) -> tuple[float, float]:

@@ -39,9 +39,10 @@ def problems(path: Path, *overrides: str) -> list[str]:
     with pytest.raises(RecipeError) as caught:
         load_recipe(path, overrides)
     assert caught.value.exit_code == 2
-    head, *lines = str(caught.value).split("\n  ")
-    assert head == f"{path}: {len(lines)} problem{'s' if len(lines) != 1 else ''}"
-    return lines
+    lines = str(caught.value).split("\n  ")
+    if len(lines) > 1:
+        assert lines.pop(0) == f"{path}: {len(lines)} problems"
+    return [re.sub(r"^:(\d+:)? ", "", line.removeprefix(str(path))) for line in lines]
 
 
 # ── fields ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -197,7 +198,10 @@ WRONG = [
         "adapter: {method: lora, variant: houlsby}",
         "adapter.variant: no such field. It belongs to the method bottleneck.",
     ),
-    ("adapter: {method: lora, target_modules: []}", "adapter: target_modules is empty, so nothing would be trained."),
+    (
+        "adapter: {method: lora, target_modules: []}",
+        "adapter.target_modules: it is empty, so nothing would be trained.",
+    ),
     ("adapter: {method: qlora, r: yes}", "adapter.r: must be a whole number, got true."),
     ("adapter: {method: prompt, num_virtual_tokens: 0}", "adapter.num_virtual_tokens: must be at least 1, got 0."),
     (
@@ -208,7 +212,16 @@ WRONG = [
         "adapter: {method: full}\nload_in_4bit: true",
         "load_in_4bit: says the same as `adapter.method`, with another value",
     ),
-    ("load_in_8bit: false", "load_in_8bit: no such field. Did you mean `adapter.method`?"),
+    ("bf16: auto", "bf16: no such field. Did you mean `train.precision`?"),
+    ("do_train: true", "do_train: no such field. The verb says it: `tunesmith run` trains and evaluates"),
+    ("eval_strategy: steps", "eval_strategy: no such field. Say train.eval_steps"),
+    ("deepspeed: ds.json", "deepspeed: no such field. This version trains in one process"),
+    ("push_to_hub: true", "push_to_hub: no such field. Nothing is uploaded"),
+    ("frobnicate: 1", "frobnicate: no such field. Delete it; `tunesmith init -` names every field."),
+    (
+        "adapter: {r: 8}",
+        "adapter.method: missing. Say full, lora, qlora, lora-8bit, prefix, prompt or bottleneck. `r` belongs to lora, qlora, lora-8bit.",
+    ),
     ("adapter: {method: lora, r: 0}", "adapter.r: must be at least 1, got 0. By default 16: rank of the update."),
     ("adapter: {method: lora, lora_dropout: 1}", "adapter.lora_dropout: must be below 1, got 1."),
     ("adapter: {method: lora, target_modules: 3}", "adapter.target_modules: must be text or a list of texts, got 3."),
@@ -222,11 +235,11 @@ WRONG = [
     ("train: {gradient_accumulation_steps: 0}", "train.gradient_accumulation_steps: must be at least 1, got 0."),
     (
         "train: {optimizer: schedule_free, lr_scheduler_type: cosine}",
-        "train: optimizer schedule_free needs no lr_scheduler_type, got cosine. Leave it out.",
+        "train.lr_scheduler_type: optimizer schedule_free needs none, got cosine. Leave it out.",
     ),
     (
         "train: {optimizer: schedule_free, ema_decay: 0.9}",
-        "train: optimizer schedule_free averages the weights itself.",
+        "train.ema_decay: optimizer schedule_free averages the weights itself.",
     ),
     (
         "train: {optimizer: adamw_8bits}",
@@ -266,7 +279,7 @@ WRONG = [
     ("evaluate: {base_num_shots: [0, x]}", "evaluate.base_num_shots[1]: must be a whole number, got 'x'."),
     (
         "evaluate: {phrasings: [Hello]}",
-        "evaluate: phrasings: 'Hello' does not say where the request stands. Write {prompt} in it.",
+        "evaluate.phrasings[0]: 'Hello' does not say where the request stands. Write {prompt} in it.",
     ),
     ("evaluate: {num_shots: [-1]}", "evaluate.num_shots[0]: must be at least 0, got -1."),
     ("evaluate: {max_samples: 0}", "evaluate.max_samples: must be at least 1, got 0. By default 200:"),
@@ -544,7 +557,10 @@ OVERRIDES = [
         "adapter={method: lora, rnak: 3}",
         "--set adapter={method: lora, rnak: 3}: adapter.rnak: no such field. Did you mean `r`?",
     ),
-    ("curate.use=3", "curate: must be none, basic, default or a list of texts or mappings, got a mapping."),
+    (
+        "curate.use=3",
+        "--set curate.use=3: curate: must be none, basic, default or a list of texts or mappings, got a mapping.",
+    ),
     (
         "data.sources.5.weight=3",
         "--set data.sources.5.weight=3: `data.sources` is a list of 1, so there is no `5` in it to set.",
@@ -695,3 +711,45 @@ def test_the_shape_of_the_learning_rate_follows_from_the_optimizer(write):
 def test_the_weight_of_one_task_can_be_set_on_the_command_line(write):
     recipe = load_recipe(write(GOOD + "train: {task_weights: {chat: 3}}\n"), ["train.task_weights.qa=2"])
     assert recipe.train.task_weights == {"chat": 3.0, "qa": 2.0}
+
+
+# ── lines ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_problem_is_told_with_the_line_it_was_written_on(write):
+    path = write(GOOD + "train:\n  seed: 1\n  learnin_rate: 1\n  cutoff_len: 4\n")
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(path)
+    assert str(caught.value).split("\n  ")[1:] == [
+        f"{path}:6: train.max_length: must be at least 8, got 4. By default 1024: longest record, in tokens.",
+        f"{path}:5: train.learnin_rate: no such field. Did you mean `learning_rate`?",
+    ]
+
+
+def test_one_problem_is_one_line_and_that_of_a_list_item_is_its_own(write):
+    path = write("model: {name_or_path: m}\ndata:\n  sources:\n    - a.jsonl\n    - {path: b.jsonl, weight: 0}\n")
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(path)
+    assert str(caught.value).startswith(f"{path}:5: data.sources[1].weight: must be above 0, got 0.")
+
+
+def test_an_anchor_within_itself_ends_in_one_error(write):
+    with pytest.raises(RecipeError):
+        load_recipe(write(GOOD + "train: &a\n  seed: *a\n"))
+
+
+@pytest.mark.parametrize("line", ["lora_r: 8", "lora_alpha: 8", "lora_target: all"])
+def test_a_setting_of_lora_under_a_name_of_other_tools_means_lora(write, line):
+    told = []
+    recipe = load_recipe(write(f"{GOOD}{line}\n"), notify=told.append)
+    assert recipe.adapter.method == "lora" and told[-1].startswith("adapter.method: lora, as `lora_")
+
+
+def test_a_setting_of_lora_leaves_the_method_that_is_said(write):
+    assert load_recipe(write(f"{GOOD}load_in_4bit: true\nlora_r: 8\n")).adapter.method == "qlora"
+
+
+def test_a_switch_that_is_off_is_left_out_with_a_notice(write):
+    told = []
+    assert load_recipe(write(f"{GOOD}load_in_8bit: false\n"), notify=told.append).adapter.method == "full"
+    assert told == ["load_in_8bit: false says nothing here, and is left out."]

@@ -87,19 +87,33 @@ ALIASES: dict[str, str] = {
     "output_directory": "output_dir",
 }
 
-# Switches of other tools that choose a value of ours: name -> (target, their value -> our value).
+# Switches of other tools that choose a value of ours: name -> (target, their value -> our value; None: it says nothing).
 SWITCHES: dict[str, tuple[str, dict[Any, Any]]] = {
     "use_peft": ("adapter.method", {True: "lora", False: "full"}),
     "lora": ("adapter.method", {True: "lora", False: "full"}),
     "lora_target_linear": ("adapter.target_modules", {True: "all-linear"}),
-    "load_in_4bit": ("adapter.method", {True: "qlora"}),
-    "load_in_8bit": ("adapter.method", {True: "lora-8bit"}),
+    "load_in_4bit": ("adapter.method", {True: "qlora", False: None}),
+    "load_in_8bit": ("adapter.method", {True: "lora-8bit", False: None}),
     "quantization_bit": ("adapter.method", {4: "qlora", 8: "lora-8bit"}),
     "quantize": ("adapter.method", {"bnb.nf4": "qlora", "bnb.nf4-dq": "qlora", "bnb.int8-training": "lora-8bit"}),
     "backbone_dtype": ("adapter.method", {"int4": "qlora", "int8": "lora-8bit"}),
     "bf16": ("train.precision", {True: "bf16", False: "fp32"}),
+    "torch_dtype": ("train.precision", {"bfloat16": "bf16", "bf16": "bf16", "float32": "fp32", "fp32": "fp32"}),
+    "dtype": ("train.precision", {"bfloat16": "bf16", "bf16": "bf16", "float32": "fp32", "fp32": "fp32"}),
     "disable_gradient_checkpointing": ("train.gradient_checkpointing", {True: False, False: True}),
 }
+
+# Settings that only the low-rank methods have, written without a method: lora is meant.
+_OF_LORA = (
+    "lora_r",
+    "lora_rank",
+    "lora_target",
+    "lora_target_modules",
+    "lora_alpha",
+    "lora_dropout",
+    "peft_use_rslora",
+    "peft_use_dora",
+)
 
 # What other tools say in two keys: the plain method, and a switch for how its base is stored.
 _REFINES = {"qlora": "lora", "lora-8bit": "lora"}
@@ -131,7 +145,31 @@ _NO_TRACKING = "There is nothing to report to: metrics.jsonl and report.html lie
 _AS_SOURCE = "Write it as a source of its own: `{path: FILE, split: validation}` in data.sources."
 _COLUMNS = "Write it in the source: `{path: FILE, columns: {instruction: …, output: …}}` in data.sources."
 _FORMAT = "The format is seen from the rows; delete the line, or say `columns` where it is not."
+_THE_VERB = "The verb says it: `tunesmith run` trains and evaluates, `tunesmith train` only trains; delete the line."
+_WHEN_MEASURED = (
+    "Say train.eval_steps (the validation loss) or evaluate.every_steps (answers); by default at the end of each epoch."
+)
+_WHEN_SAVED = "Say train.save_steps; by default at the end of each epoch, and all are kept that a resume needs."
+_NO_CACHE = "Nothing is cached between runs; delete the line."
+_ITSELF = "The fastest way that is exact is taken by itself; delete the line."
+_ONE_PROCESS = "This version trains in one process, on one device; delete the line."
+_NO_UPLOAD = "Nothing is uploaded: the result is a plain folder, RUN/model; delete the line."
+_LOADING = "Rows are read in one process; data.num_workers cleans large sources in several. Delete the line."
 ADVICE: dict[str, str] = {
+    **dict.fromkeys(["do_train", "do_eval", "do_predict", "predict_with_generate"], _THE_VERB),
+    **dict.fromkeys(["eval_strategy", "evaluation_strategy", "evals_per_epoch"], _WHEN_MEASURED),
+    **dict.fromkeys(["save_strategy", "saves_per_epoch", "save_total_limit", "save_only_model"], _WHEN_SAVED),
+    **dict.fromkeys(["overwrite_cache", "dataset_prepared_path", "load_from_cache_file"], _NO_CACHE),
+    **dict.fromkeys(
+        ["attn_implementation", "flash_attn", "flash_attention", "flash_attention_2", "sdp_attention",
+         "xformers_attention", "use_liger_kernel", "enable_liger_kernel", "torch_compile"], _ITSELF),
+    **dict.fromkeys(["deepspeed", "fsdp", "fsdp_config", "ddp_timeout", "ddp_find_unused_parameters"], _ONE_PROCESS),
+    **dict.fromkeys(["push_to_hub", "hub_model_id", "hub_strategy", "hub_token"], _NO_UPLOAD),
+    **dict.fromkeys(["dataloader_num_workers", "preprocessing_num_workers", "dataloader_pin_memory"], _LOADING),
+    "overwrite_output_dir": "A folder with a run in it is only overwritten by the flag `--overwrite`; delete the line.",
+    "eval_packing": "Only training is packed (train.packing); delete the line.",
+    "special_tokens": "The tokenizer's own are used; new tokens are named in model.add_tokens.",
+    "plot_loss": "The report plots it; delete the line.",
     **dict.fromkeys(
         ["assistant_only_loss", "completion_only_loss", "train_on_prompt", "train_on_inputs", "mask_prompt",
          "mask_history", "train_on_completions", "roles_to_train", "mask_prompt_labels"], _ANSWERS_ONLY),
@@ -140,7 +178,8 @@ ADVICE: dict[str, str] = {
         ["report_to", "wandb_project", "use_wandb", "use_mlflow", "logger", "enable_wandb", "enable_tensorboard"],
         _NO_TRACKING),
     **dict.fromkeys(["eval_dataset", "test_datasets", "validation_file"], _AS_SOURCE),
-    **dict.fromkeys(["prompt_column", "answer_column"], _COLUMNS),
+    **dict.fromkeys(
+        ["prompt_column", "answer_column", "dataset_text_field", "text_column", "field_messages"], _COLUMNS),
     **dict.fromkeys(["type", "format", "format_type"], _FORMAT),
     "dataset_dir": "Write the folder in the path: any file, glob or folder can stand in data.sources.",
     "warmup_steps": "Say it as a share of the steps: train.warmup_ratio.",
@@ -160,6 +199,7 @@ class Translation:
     values: dict[str, Any]
     notices: list[str] = field(default_factory=list)
     problems: list[tuple[Path, str]] = field(default_factory=list)
+    origins: dict[Path, Path] = field(default_factory=dict)  # our path -> where it was written
 
 
 def translate(values: Mapping[str, Any], fields: Fields) -> Translation:
@@ -173,7 +213,17 @@ def translate(values: Mapping[str, Any], fields: Fields) -> Translation:
             moved.append((path, target, meant, said))
             _mapping_at(result.values, path[:-1]).pop(path[-1])
     _place(moved, result)
+    _choose_lora([path for path, *_ in moved], result)
     return result
+
+
+def _choose_lora(moved: Iterable[Path], result: Translation) -> None:
+    """Take lora where one of its settings is said under another tool's name, or outside its section, and no method is."""
+    said = next((path[-1] for path in moved if path[-1] in _OF_LORA), None)
+    adapter = result.values.get("adapter")
+    if said is not None and isinstance(adapter, dict) and "method" not in adapter:
+        adapter["method"] = "lora"
+        result.notices.append(f"adapter.method: lora, as `{said}` is said.")
 
 
 def _keys(values: Mapping[str, Any], fields: Fields) -> Iterator[tuple[Path, Any]]:
@@ -195,6 +245,8 @@ def read_as(path: Path, value: Any, target: Path, meant: Any) -> str:
     """The notice that a name or a value of another tool is read as ours; empty where it is ours."""
     if path == target and meant == value:
         return ""
+    if meant is None:
+        return f"{'.'.join(path)}: {str(value).lower()} says nothing here, and is left out."
     ours = f"{'.'.join(target)}: {meant}" if meant != value else ".".join(target)
     return f"{'.'.join(path)}: read as `{ours}`."
 
@@ -230,8 +282,10 @@ def _flat(key: str, fields: Fields) -> str | None:
 
 def _place(moved: Iterable[tuple[Path, Path, Any, str]], result: Translation) -> None:
     """Write the moved values into ``result``, with a notice each; two names for one thing must agree."""
-    written: dict[Path, Path] = {}
     for path, target, value, notice in moved:
+        if value is None and path[-1] in SWITCHES:
+            result.notices.append(notice)
+            continue
         place = _mapping_at(result.values, target[:-1])
         if place is None:
             continue  # the section is no mapping, which validation tells
@@ -240,12 +294,12 @@ def _place(moved: Iterable[tuple[Path, Path, Any, str]], result: Translation) ->
             value = _finer(there, value)
             there = _finer(value, there)
         if target[-1] in place and there != value:
-            other = ".".join(written.get(target, target))
+            other = ".".join(result.origins.get(target, target))
             values = f"{value!r} and {there!r}"
             result.problems.append((path, f"says the same as `{other}`, with another value ({values}). Keep one."))
             continue
         place[target[-1]] = copy.deepcopy(value)
-        written[target] = path
+        result.origins[target] = path
         result.notices.append(notice)
 
 
@@ -264,7 +318,7 @@ def _mapping_at(values: dict[str, Any], section: Sequence[str]) -> dict[str, Any
 
 
 def advise(key: str, own: Iterable[str], section: str, fields: Fields) -> str:
-    """A sentence about an unknown key, led by a space: what to write instead. Empty where nothing comes near.
+    """A sentence about an unknown key, led by a space: what to write instead.
 
     ``own`` are the names that could have stood there, ``section`` is where that is (empty: the top level).
     """
@@ -275,5 +329,7 @@ def advise(key: str, own: Iterable[str], section: str, fields: Fields) -> str:
     near = did_you_mean(key, own)
     if near and key not in elsewhere:
         return near
-    nearest = difflib.get_close_matches(key, elsewhere, n=1, cutoff=0.6)
-    return f" Did you mean `{elsewhere[nearest[0]].removeprefix(f'{section}.')}`?" if nearest else near
+    nearest = difflib.get_close_matches(key, elsewhere, n=1, cutoff=0.75)
+    if nearest:
+        return f" Did you mean `{elsewhere[nearest[0]].removeprefix(f'{section}.')}`?"
+    return near or " Delete it; `tunesmith init -` names every field."

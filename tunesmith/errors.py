@@ -40,8 +40,11 @@ class RecipeError(UsageError):
 
     def __init__(self, path: str, problems: Sequence[str]):
         self.path, self.problems = path, list(problems)
-        count = f"{len(self.problems)} problem{'s' if len(self.problems) != 1 else ''}"
-        super().__init__("\n  ".join([f"{path}: {count}", *self.problems]))
+        if len(self.problems) == 1:
+            told = problems[0] if problems[0].startswith((f"{path}:", "--")) else f"{path}: {problems[0]}"
+        else:
+            told = "\n  ".join([f"{path}: {len(self.problems)} problems", *self.problems])
+        super().__init__(told)
 
 
 class MissingExtra(UsageError):

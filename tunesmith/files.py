@@ -207,7 +207,10 @@ def missing_path(path: Pathlike) -> DataError:
     while not there.exists() and there != there.parent:
         missing, there = there.name, there.parent
     names = os.listdir(there) if there.is_dir() else []
-    near = did_you_mean(missing, names)
+    if path.is_symlink():
+        return DataError(f"{path}: a link to {os.readlink(path)}, which is not there. Check the path.")
+    stem = Path(missing).stem  # the ending alone makes no two names alike
+    near = did_you_mean(missing, [name for name in names if did_you_mean(stem, [Path(name).stem])])
     known = f" The folder {there} is there." if there != path.parent and there != Path(".") else ""
     return DataError(f"{path}: no such file or folder.{near or known or ' Check the path.'}")
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from tunesmith.errors import ModelError
 from tunesmith.records import Message
 
 Conversation = Sequence[Message]
@@ -51,6 +52,14 @@ class TextLikelihood:
     logprob: float
     num_tokens: int
     num_bytes: int
+
+
+class NoAnswers(ModelError):
+    """Every question that was asked failed; ``completions`` are the failed answers, with the reasons."""
+
+    def __init__(self, message: str, completions: Sequence[Completion]):
+        super().__init__(message)
+        self.completions = list(completions)
 
 
 OnAnswer = Callable[[int, Completion], None]

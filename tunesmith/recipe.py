@@ -9,7 +9,8 @@ from __future__ import annotations
 import difflib
 import glob
 import os
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args
@@ -21,8 +22,8 @@ from pydantic.fields import FieldInfo
 from tunesmith.aliases import Fields, advise, read_as, resolve, translate
 from tunesmith.builtin import builtin_model, is_builtin_name
 from tunesmith.errors import RecipeError, UsageError
-from tunesmith.validation import Problem, Where, booleans_for_numbers, dotted, problems_in
-from tunesmith.yaml_text import describe_yaml_error, dump_yaml, inline, parse_yaml, read_yaml
+from tunesmith.validation import FieldError, Problem, Where, booleans_for_numbers, dotted, literals, problems_in
+from tunesmith.yaml_text import describe_yaml_error, dump_yaml, inline, key_lines, parse_yaml, read_yaml
 
 Quantization = Literal["nf4", "int8"]
 """How frozen weights are stored by bitsandbytes: 4-bit NormalFloat, or 8-bit integers."""
@@ -53,7 +54,8 @@ class ModelSection(Section):
     def _tokens_are_text(self) -> Self:
         wrong = [token for token in self.add_tokens if not token.strip() or self.add_tokens.count(token) > 1]
         if wrong:
-            raise ValueError(f"add_tokens: {wrong[0]!r} is empty or there twice. Leave it out.")
+            where = ("add_tokens", self.add_tokens.index(wrong[0]))
+            raise FieldError(where, f"{wrong[0]!r} is empty or there twice. Leave it out.")
         return self
 
 
@@ -166,7 +168,9 @@ class LowRank(Method):
     @model_validator(mode="after")
     def _something_is_adapted(self) -> Self:
         if not self.target_modules:
-            raise ValueError("target_modules is empty, so nothing would be trained. Say all-linear, or name layers.")
+            raise FieldError(
+                ("target_modules",), "it is empty, so nothing would be trained. Say all-linear, or name layers."
+            )
         return self
 
 
@@ -310,11 +314,12 @@ class TrainSection(Section):
         """Schedule-free takes no schedule and no second average; the shape that is not said is written out."""
         is_free = self.optimizer == "schedule_free"
         if is_free and self.lr_scheduler_type not in (None, "constant"):
-            raise ValueError(
-                f"optimizer schedule_free needs no lr_scheduler_type, got {self.lr_scheduler_type}. Leave it out."
+            raise FieldError(
+                ("lr_scheduler_type",),
+                f"optimizer schedule_free needs none, got {self.lr_scheduler_type}. Leave it out.",
             )
         if is_free and self.ema_decay is not None:
-            raise ValueError("optimizer schedule_free averages the weights itself. Leave ema_decay out.")
+            raise FieldError(("ema_decay",), "optimizer schedule_free averages the weights itself. Leave it out.")
         if self.lr_scheduler_type is None:
             object.__setattr__(self, "lr_scheduler_type", "constant" if is_free else "cosine")
         return self
@@ -380,9 +385,10 @@ class EvaluateSection(Section):
 
     @model_validator(mode="after")
     def _phrasings_hold_the_request(self) -> Self:
-        wrong = next((phrasing for phrasing in self.phrasings if "{prompt}" not in phrasing), None)
-        if wrong is not None:
-            raise ValueError(f"phrasings: {wrong!r} does not say where the request stands. Write {{prompt}} in it.")
+        for index, phrasing in enumerate(self.phrasings):
+            if "{prompt}" not in phrasing:
+                where = ("phrasings", index)
+                raise FieldError(where, f"{phrasing!r} does not say where the request stands. Write {{prompt}} in it.")
         return self
 
 
@@ -403,10 +409,11 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _what_is_kept_is_measured(self) -> Recipe:
-        train, every = self.train, self.evaluate.every_steps
-        if train.metric_for_best_model is not None and None in (train.early_stopping_patience, every):
-            missing = "evaluate.every_steps" if every is None else "train.early_stopping_patience"
-            raise ValueError(f"train.metric_for_best_model needs {missing}: say after how many.")
+        train, where = self.train, ("train", "metric_for_best_model")
+        if train.metric_for_best_model is not None and self.evaluate.every_steps is None:
+            raise FieldError(where, "it is measured while training. Say evaluate.every_steps too, such as 100.")
+        if train.metric_for_best_model is not None and train.early_stopping_patience is None:
+            raise FieldError(where, "it decides when to stop. Say train.early_stopping_patience too, such as 3.")
         return self
 
     @model_validator(mode="after")
@@ -467,16 +474,30 @@ def make_recipe(
     for override in overrides:
         where, problem = _apply(override, values, notices)
         overridden |= {where: override} if problem is None else {}
-        problems += [] if problem is None else [((f"--set {override}",), problem)]
+        problems += [] if problem is None else [((), f"--set {override}: {problem}")]
     recipe, invalid = _validate(values)
-    lines = [f"{dotted(where)}: {what}" for where, what in problems] + [
-        _line(where, what, overridden) for where, what in invalid
-    ]
-    if recipe is None or lines:
-        raise RecipeError(path, lines)
+    if recipe is None or problems or invalid:
+        told = [_of_override(where, what, overridden) for where, what in invalid]
+        raise recipe_error(path, [*problems, *told], translation.origins)
     for notice in notices if notify is not None else ():
         notify(notice)
     return recipe
+
+
+def recipe_error(path: str, problems: Sequence[Problem], origins: Mapping[Where, Where] = {}) -> RecipeError:
+    """The error that tells these problems, each with its line where ``path`` is a file that has one.
+
+    ``origins`` says for a path of ours under which name of another tool it was written.
+    """
+    written = key_lines(Path(path))
+    lines = written | {ours: written[theirs] for ours, theirs in origins.items() if theirs in written}
+    return RecipeError(path, [_told(path, where, what, lines) for where, what in problems])
+
+
+def _told(path: str, where: Where, what: str, lines: Mapping[Where, int]) -> str:
+    line = next((lines[where[:length]] for length in range(len(where), 0, -1) if where[:length] in lines), None)
+    place = "" if line is None else f"{path}:{line}: "
+    return place + (f"{dotted(where)}: {what}" if where else what)
 
 
 def dump_recipe(recipe: Recipe) -> str:
@@ -521,14 +542,15 @@ def recipe_differences(one: Recipe, other: Recipe) -> list[str]:
     return [f"{name}: {inline(a)} and {inline(b)}" for name, a, b in pairs if a != b]
 
 
-def init_recipe_text(model: str = "", sources: Sequence[str] = ()) -> str:
+def init_recipe_text(model: str = "", sources: Sequence[str | dict[str, str]] = (), curate: str = "") -> str:
     """A commented recipe with every field, its default and its meaning; two fields are left to fill in."""
     filled: dict[str, Any] = {"model.name_or_path": model or None, "data.sources": list(sources) or None}
+    filled |= {"curate": curate} if curate else {}
     head = "# A Tunesmith recipe: everything one run does. A field that is commented out is not in force.\n"
     blocks = [head]
     for name, field in Recipe.model_fields.items():
         if name not in SECTIONS:
-            blocks.append(_field_text(name, field, "", {}))
+            blocks.append(_field_text(name, field, "", filled))
             continue
         section = LoraSection if name == "adapter" else SECTIONS[name][0]
         lines = [f"{name}:  # {_first_line(section)}\n"]
@@ -644,13 +666,22 @@ def _advise(where: Where, own: list[str]) -> str:
     return advise(str(where[-1]), own, section, FIELDS)
 
 
-def _line(where: Where, what: str, overridden: dict[Where, str]) -> str:
-    """A problem as it is told: under the override that caused it, else under its key."""
+def _of_override(where: Where, what: str, overridden: dict[Where, str]) -> Problem:
+    """A problem under the override that caused it, where one did."""
     for length in range(len(where), 0, -1):
         if where[:length] in overridden:
             rest = "" if length == len(where) else f"{dotted(where)}: "
-            return f"--set {overridden[where[:length]]}: {rest}{what}"
-    return f"{dotted(where)}: {what}"
+            return (), f"--set {overridden[where[:length]]}: {rest}{what}"
+    within = [override for path, override in overridden.items() if path[: len(where)] == where]
+    return ((), f"--set {within[0]}: {dotted(where)}: {what}") if within else (where, what)
+
+
+def said_by(section: str, path: str | Path | None, overrides: Sequence[str]) -> str:
+    """Where a section was written last: ``--set curate=…``, the file of the recipe, or else the command line."""
+    mine = [override for override in overrides if override.partition("=")[0].strip().split(".")[0] == section]
+    if mine:
+        return f"--set {mine[-1]}"
+    return "command line" if path is None else str(_recipe_file(Path(path)))
 
 
 def _find(path: str, folder: Path) -> str:
@@ -695,13 +726,20 @@ def _field_text(name: str, field: FieldInfo, section: str, filled: dict[str, Any
     if name == "method":
         choices = ", ".join(_tag(model) for model in ADAPTERS)
         return f"{indent}method: {get_args(field.annotation)[0]}  # {choices}\n"
-    comment = f"{indent}# {f'For {only_for}: ' if only_for else ''}{field.description}\n"
+    comment = f"{indent}# {f'For {only_for}: ' if only_for else ''}{field.description}{_choices(field)}\n"
     if section + name in filled:
         value = filled[section + name]
         return f"{comment}{indent}{name}: {'# <- fill in' if value is None else inline(value)}\n"
     default = field.get_default(call_default_factory=True)
     value = inline(list(default) if isinstance(default, tuple) else default)
     return f"{comment}{indent}{'# ' if default is None or only_for else ''}{name}: {value}\n"
+
+
+def _choices(field: FieldInfo) -> str:
+    """What may stand there, where that is a closed set that the description does not name."""
+    choices = literals(field.annotation)
+    named = all(choice in re.findall(r"\w+", field.description) for choice in choices)
+    return "" if named else f" One of: {', '.join(choices)}."
 
 
 def _first_line(model: type[Section]) -> str:

@@ -19,6 +19,14 @@ Advise = Callable[
 ]  # (path of an unknown key, names that could stand there) -> what to write instead
 
 
+class FieldError(ValueError):
+    """What a validator of a whole section finds wrong with one field (or an item) of it."""
+
+    def __init__(self, where: Where, text: str):
+        self.where, self.text = where, text
+        super().__init__(f"{dotted(where)}: {text}")
+
+
 def problems_in(error: ValidationError, model: type[BaseModel], advise: Advise) -> list[Problem]:
     """Every problem once, in the order of the fields; the branches of a union are told as one problem."""
     problems: dict[Where, str] = {}
@@ -28,7 +36,10 @@ def problems_in(error: ValidationError, model: type[BaseModel], advise: Advise) 
         where, owner, field, allowed = _locate(model, detail["loc"])
         if detail["type"] == "too_short" and any(known[: len(where)] == where for known in problems):
             continue
-        if detail["type"] == "extra_forbidden":
+        cause = detail.get("ctx", {}).get("error")
+        if isinstance(cause, FieldError):
+            where, text = (*where, *cause.where), cause.text
+        elif detail["type"] == "extra_forbidden":
             text = "no such field." + advise(where, list(owner.model_fields) if owner is not None else [])
         else:
             text = _words(detail, field, allowed, where)
@@ -63,20 +74,26 @@ def _locate(model: type[BaseModel], loc: tuple) -> tuple[Where, type[BaseModel] 
     annotation, owner, field = model, None, None
     for part in loc:
         models = _models(annotation)
-        tagged = [choice for choice in models if len(models) > 1 and _tag(choice) == part]
-        if tagged:
-            annotation = tagged[0]
-        elif models:
-            owner, where = models[0], (*where, part)
-            field = owner.model_fields.get(part)
-            annotation = field.annotation if field is not None else None
-        elif get_origin(annotation) is tuple and isinstance(part, int):
-            where, annotation = (*where, part), get_args(annotation)[0]
-        elif get_origin(annotation) is dict:
-            where, annotation = (*where, part), get_args(annotation)[1]
-        else:
+        branch = next((choice for choice in models if len(models) > 1 and _tag(choice) == part), None)
+        if branch is not None:
+            annotation = branch
+            continue
+        if not models and _item(annotation, part) is None:
             break
+        where = (*where, part)
+        if models:
+            owner = models[0]
+            field = owner.model_fields.get(part)
+        annotation = _item(annotation, part) if not models else None if field is None else field.annotation
     return where, owner, field, annotation
+
+
+def _item(annotation: Any, part: str | int) -> Any:
+    """What may stand inside a list or a mapping; None where it is neither."""
+    kind = get_origin(annotation)
+    if kind is dict:
+        return get_args(annotation)[1]
+    return get_args(annotation)[0] if kind is tuple and isinstance(part, int) else None
 
 
 def _words(detail: Mapping[str, Any], field: FieldInfo | None, annotation: Any, where: Where) -> str:
@@ -86,7 +103,7 @@ def _words(detail: Mapping[str, Any], field: FieldInfo | None, annotation: Any, 
     if kind == "value_error":
         return str(context["error"])
     if kind == "union_tag_not_found":
-        return f"missing. Say {allowed_words(Literal[tuple(_tags(field))])}."
+        return f"missing. Say {allowed_words(Literal[tuple(_tags(field))])}.{_owners(value, field)}"
     if kind == "union_tag_invalid":
         tags = _tags(field)
         near = did_you_mean(context["tag"], tags)
@@ -96,7 +113,7 @@ def _words(detail: Mapping[str, Any], field: FieldInfo | None, annotation: Any, 
     bounds = [(word, context[key]) for key, word in _BOUNDS.items() if key in context]
     if bounds:
         return f"must be {bounds[0][0]} {_number(bounds[0][1])}, got {_got(value)}. {_purpose(field)}".strip()
-    near = did_you_mean(value, _literals(annotation)) if isinstance(value, str) else ""
+    near = did_you_mean(value, literals(annotation)) if isinstance(value, str) else ""
     return f"must be {allowed_words(annotation)}, got {_got(value)}.{near or ' ' + _purpose(field)}".strip()
 
 
@@ -168,8 +185,18 @@ def _models(annotation: Any) -> list[type[BaseModel]]:
     return [branch for branch in _branches(annotation) if isinstance(branch, type) and issubclass(branch, BaseModel)]
 
 
-def _literals(annotation: Any) -> list[str]:
+def literals(annotation: Any) -> list[str]:
+    """The words a field may hold; empty where it is no closed set."""
     return [choice for branch in _branches(annotation) if get_origin(branch) is Literal for choice in get_args(branch)]
+
+
+def _owners(values: Any, field: FieldInfo | None) -> str:
+    """To which branches of a union the first key belongs that was written without saying which branch is meant."""
+    for name in values if isinstance(values, Mapping) and field is not None else ():
+        owners = [_tag(model) for model in _models(field.annotation) if name in model.model_fields]
+        if owners:
+            return f" `{name}` belongs to {', '.join(owners)}."
+    return ""
 
 
 def _tag(model: type[BaseModel]) -> str:

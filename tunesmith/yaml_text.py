@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from tunesmith.errors import UsageError
 _FLOAT = re.compile(r"^[-+]?(\d[\d_]*)(\.[\d_]*)?[eE][-+]?\d+$")
 _BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 MAX_BYTES = 1_000_000
+MAX_DEPTH = 8  # of keys within keys that have a line of their own
 
 
 class _Loader(yaml.SafeLoader):
@@ -60,6 +62,31 @@ def read_yaml(path: Path) -> dict[str, Any]:
             f"{path}: a recipe is a mapping of sections (`model:`, `data:`, …), this is {kind}. See: tunesmith init"
         )
     return value
+
+
+def key_lines(path: Path) -> dict[tuple[str | int, ...], int]:
+    """The line of each key and list item of a YAML file, by its path from the top; empty where nothing can be read."""
+    try:
+        node = yaml.compose(_decode(path, path.read_bytes()), _Loader)
+    except (OSError, UsageError, yaml.YAMLError):
+        return {}
+    return dict(_lines_below(node, ()))
+
+
+def _lines_below(node: yaml.Node | None, where: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], int]]:
+    if len(where) == MAX_DEPTH:  # an anchor may stand inside itself
+        return
+    if isinstance(node, yaml.MappingNode):
+        inside = [(key.value, key, value) for key, value in node.value]
+    else:
+        inside = (
+            [(index, item, item) for index, item in enumerate(node.value)]
+            if isinstance(node, yaml.SequenceNode)
+            else []
+        )
+    for name, marked, value in inside:
+        yield (*where, name), marked.start_mark.line + 1
+        yield from _lines_below(value, (*where, name))
 
 
 def parse_yaml(text: str) -> Any:

@@ -104,6 +104,28 @@ def test_without_trl_one_line_says_how_to_get_it(rows, model_folders, monkeypatc
     assert capsys.readouterr().err.strip().endswith("which is not installed. Get it with: pip install trl")
 
 
+def test_the_cost_of_more_tokens_is_measured_and_a_cost_that_is_not_linear_is_an_error(rows, model_folders, capsys):
+    script = load_script()
+    script.NUM_TRIES, script.LINEAR_TOLERANCE = 1, 100.0  # a machine that tests run on is not idle
+    arguments = ["--rows", rows, "--model", str(model_folders["llama"]), "--rows-per-step", "4", "--max-length", "64"]
+    assert script.main([*arguments, "--steps", "1", "--linear", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    repeated, cut = found["cases"][:4], found["cases"][4:]
+    assert [case["tokens"] // repeated[0]["tokens"] for case in repeated] == [1, 2, 4, 8]
+    assert all(case["loss"] == pytest.approx(repeated[0]["loss"], abs=1e-5) for case in repeated)
+    assert [case["case"] for case in cut] == [f"length {length}" for length in (8, 16, 32, 64)]
+    assert len({case["tokens"] for case in cut}) == 1
+    script.LINEAR_TOLERANCE = -1.0
+    assert script.show_cost(found, as_json=False) == 6
+    assert "furthest from it" in capsys.readouterr().out
+
+
+def test_a_tokenizer_without_its_files_is_told_in_one_line(tmp_path, capsys):
+    assert load_script().main(["--make-model", str(tmp_path / "model"), "--tokenizer", str(tmp_path)]) == 2
+    said = f"--tokenizer {tmp_path}: no vocab.json and no merges.txt. Name a folder with those of GPT-2."
+    assert said in capsys.readouterr().err
+
+
 def test_a_case_that_fails_is_named_with_what_it_said(rows, tmp_path, monkeypatch):
     script = load_script()
     work = tmp_path / "work.json"

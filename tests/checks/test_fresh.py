@@ -9,7 +9,7 @@ import pytest
 
 from tunesmith.checks import CHECKS, bind_check, follows
 from tunesmith.checks.constraints import CONSTRAINTS, EVERYTHING, KEYWORDS, choose_constraints
-from tunesmith.checks.examples import FILLERS, PARTIAL, WHOLE
+from tunesmith.checks.example_parts import ADDED, FILLERS, WHOLE
 from tunesmith.checks.fresh import fresh_prompts
 from tunesmith.checks.requests import AUDIENCES, FORMS, TOPICS
 from tunesmith.errors import UsageError
@@ -104,7 +104,7 @@ def test_each_constraint_is_a_check_with_two_wordings_and_a_writer():
         assert id in CHECKS.names()
         assert len(constraint.wordings) >= 2
         assert (id in WHOLE) == (EVERYTHING in constraint.claims)
-    assert set(WHOLE) | set(PARTIAL) <= set(CONSTRAINTS)
+    assert set(WHOLE) | set(ADDED) <= set(CONSTRAINTS)
 
 
 def test_arguments_are_complete():
@@ -123,7 +123,7 @@ def test_keywords_stand_in_no_topic_form_or_filler():
     [
         ({"num": 0}, "the number of prompts must be at least 1, got 0."),
         ({"num": 1, "num_checks": 0}, "a prompt can have 1 to 5 checks, got 0."),
-        ({"num": 1, "num_checks": (3, 2)}, "a prompt can have 1 to 5 checks, got 3-2."),
+        ({"num": 1, "num_checks": (3, 2)}, "a prompt can have 1 to 5 checks, got 3-2. Write the lower number first."),
         ({"num": 1, "num_checks": 6}, "a prompt can have 1 to 5 checks, got 6."),
         ({"num": 1, "kinds": ["lenght"]}, "no fresh prompts of the kind `lenght`. Did you mean `length`?"),
         ({"num": 1, "kinds": ["qqq"]}, "no fresh prompts of the kind `qqq`. Choose from case, content"),

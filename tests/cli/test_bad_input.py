@@ -190,7 +190,7 @@ def test_a_folder_nobody_may_look_into_is_exit_code_3(here, capsys, monkeypatch)
 # ── recipe ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 OVERRIDES = [
-    ("trian.max_steps=3", "trian: no such field. Did you mean `train`?"),
+    ("trian.max_steps=3", "--set trian.max_steps=3: trian: no such field. Did you mean `train`?"),
     ("train.max_steps=yes", "--set train.max_steps=yes: must be a whole number, got true."),
     ("train.max_length=4", "--set train.max_length=4: must be at least 8, got 4."),
     ("train.over_length=cut", "--set train.over_length=cut: must be drop, truncate or raise, got 'cut'."),
@@ -200,8 +200,14 @@ OVERRIDES = [
     ),
     ("data.sources=[]", "--set data.sources=[]: must hold at least 1, got 0."),
     ("train", "--set train: write it as key=value, for example"),
-    ("curate=[drop_emty]", "curate[0].use: no such stage `drop_emty`. Did you mean `drop_empty`?"),
-    ("curate=[{use: drop_empty, n: 1}]", "curate[0].n: stage `drop_empty` has no such setting."),
+    (
+        "curate=[drop_emty]",
+        "--set curate=[drop_emty]: curate[0].use: no such stage `drop_emty`. Did you mean `drop_empty`?",
+    ),
+    (
+        "curate=[{use: drop_empty, n: 1}]",
+        "--set curate=[{use: drop_empty, n: 1}]: curate[0].n: stage `drop_empty` has no such setting.",
+    ),
 ]
 
 
@@ -374,7 +380,7 @@ def test_an_unknown_stage_is_told_with_the_recipe_and_the_field_before_any_work(
     for verb in ("run", "train", "preview", "doctor"):
         code, _, err = call(capsys, verb, "r.yaml")
         assert code == 2
-        assert err == "r.yaml: 1 problem\n  curate[1].use: no such stage `drop_shrt`. Did you mean `drop_short`?\n"
+        assert err == "r.yaml:7: curate[1].use: no such stage `drop_shrt`. Did you mean `drop_short`?\n"
 
 
 @pytest.mark.parametrize("verb", ["preview", "doctor"])

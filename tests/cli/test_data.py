@@ -25,7 +25,7 @@ def test_curate_ends_with_the_funnel_where_the_result_is_and_the_next_command(he
     code, out, err = call(capsys, "data", "curate", "a.jsonl", "--output", "clean")
     assert code == 0, err
     assert "drop_empty" in out and "empty_answer 1" in out and "duplicate 1" in out
-    assert out.splitlines()[-1] == "Next: tunesmith init --data clean/data/train.jsonl"
+    assert out.splitlines()[-1] == "Next: tunesmith init --data clean/data"
     assert "40 records kept: " in out and "Data: clean/data" in out and "Card: clean/data/card.md" in out
     assert len(read_jsonl("clean/data/dropped.jsonl")) == 2
 
@@ -98,15 +98,28 @@ def test_diff_tells_what_came_went_and_changed(here, capsys):
     [
         (("curate", "a.jsonl"), 2, "--output DIR is missing"),
         (("curate", "-o", "x"), 2, "Name the data"),
-        (("curate", "b.jsonl", "-o", "x"), 3, "b.jsonl: no such file or folder. Did you mean `a.jsonl`?"),
+        (("curate", "a.json", "-o", "x"), 3, "a.json: no such file or folder. Did you mean `a.jsonl`?"),
+        (("curate", "b.jsonl", "-o", "x"), 3, "b.jsonl: no such file or folder. Check the path."),
         (("curate", "a.jsonl", "-o", "x", "--stages", "defualt"), 2, "Did you mean `default`?"),
         (("curate", "a.jsonl", "-o", "x", "--stages", "drop_emty,drop_short"), 2, "Did you mean `drop_empty`?"),
-        (("curate", "a.jsonl", "-o", "x", "--stages", "drop_emty"), 2, "--stages drop_emty: 1 problem"),
+        (
+            ("curate", "a.jsonl", "-o", "x", "--stages", "drop_emty"),
+            2,
+            "--stages drop_emty: curate[0].use: no such stage",
+        ),
         (("curate", "a.jsonl", "-o", "x", "--stages", "basics,drop_short"), 2, "Did you mean `basic`?"),
         (("curate", "a.jsonl", "-o", "x", "--stages", "default,"), 2, "--stages 'default,': a name is missing"),
         (("curate", "a.jsonl", "-o", "x", "--stages", ""), 2, "--stages '': a name is missing"),
-        (("curate", "a.jsonl", "-o", "x", "--set", "curate=[drop_emty]"), 2, "command line: 1 problem"),
-        (("curate", "-o", "x", "--recipe", "r.yaml", "--set", "curate=[drop_emty]"), 2, "r.yaml: 1 problem"),
+        (
+            ("curate", "a.jsonl", "-o", "x", "--set", "curate=[drop_emty]"),
+            2,
+            "--set curate=[drop_emty]: curate[0].use: no such",
+        ),
+        (
+            ("curate", "-o", "x", "--recipe", "r.yaml", "--set", "curate=[drop_emty]"),
+            2,
+            "--set curate=[drop_emty]: curate[0].use: no such",
+        ),
         (("curate", "a.jsonl", "-o", "x", "--set", "data.validation_fractoin=0"), 2, "`validation_fraction`"),
         (
             ("curate", "a.jsonl", "-o", "x", "--set", "curate=[{use: drop_short, min_words: 2}]"),
@@ -119,7 +132,7 @@ def test_diff_tells_what_came_went_and_changed(here, capsys):
         (("curate", "a.jsonl", "-o", "x", "--columns", "outptu=output"), 2, "Did you mean `output`?"),
         (("curate", "a.jsonl", "-o", "x", "--columns", "output"), 2, "write it as OURS=THEIRS"),
         (("curate", "--recipe", "r.yaml", "-o", "x", "--columns", "output=a"), 2, "--columns goes with the data"),
-        (("diff", "a.jsonl", "b.jsonl"), 3, "Did you mean `a.jsonl`?"),
+        (("diff", "a.jsonl", "a.json"), 3, "Did you mean `a.jsonl`?"),
     ],
 )
 def test_a_mistake_is_told_in_a_line_and_nothing_is_written(here, capsys, words, code, problem):

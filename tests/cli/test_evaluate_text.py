@@ -1,15 +1,19 @@
 """What the verb evaluate says beside its tables."""
 
-from tunesmith.cli.evaluate import area_table, cut_answers
+from tunesmith.cli.evaluate import area_table, curve_table
 
 
-def test_answers_cut_at_the_length_limit_are_told():
-    answers = {"mine": {"n": 1200, "num_cut": 1100, "num_empty": 0}}
-    summary = {"systems": ["mine"], "comparisons": [], "answers": answers}
-    told = "mine: 1,100 of 1,200 answers were cut at the length limit, so they may score too low."
-    assert cut_answers(summary) == [told]
-    assert cut_answers({**summary, "answers": {"mine": {"n": 3, "num_cut": 0}}}) == []
-    assert cut_answers({"systems": ["mine"], "comparisons": []}) == []
+def test_a_curve_of_worked_examples_has_a_line_for_each_number_of_them():
+    points = [
+        {"system": "m", "num_shots": k, "value": value, "low": None, "high": None, "n": 9, "tokens": tokens}
+        for k, value, tokens in ((0, 0.25, {"value": 12.0}), (3, 0.5, None))
+    ]
+    curve = {"title": "exact match", "metric": "exact_match", "num_shots": [0, 3], "systems": ["m"], "curve": points}
+    assert [list(column.cells) for column in curve_table(curve).columns] == [
+        ["0", "3"],
+        ["0.250", "0.500"],
+        ["12", "n/a"],
+    ]
 
 
 def test_wordings_and_repeats_have_lines_of_their_own_and_no_mean_of_both():

@@ -23,7 +23,7 @@ def test_compare_prints_a_line_for_each_task_and_a_verdict(tmp_path, questions, 
     files = [predictions(tmp_path / f"{name}.jsonl", num) for name, num in (("a", 20), ("b", 45), ("c", 21))]
     code, out, _ = call(capsys, "compare", "--predictions", *files, "--tasks", questions)
     lines = out.splitlines()
-    assert code == 0 and lines[0] == "By accuracy:" and "seen from" in lines[1]
+    assert code == 0 and lines[0] == "By accuracy:" and "detectable" in lines[1]
     assert lines[2].split()[:4] == ["odd", "60", "0.333", "b"] and "better" in lines[2] and "< 0.001" in lines[2]
     assert "no difference" in lines[3] and lines[4].startswith("b is better than a: accuracy 0.750 against 0.333")
     assert lines[5].startswith("No difference between c and a could be shown")

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -123,7 +124,7 @@ USAGE = [
     ("preview r.yaml --limit x", "tunesmith preview: Invalid value for '--limit'"),
     ("preview r.yaml --limit -1", "tunesmith preview: Invalid value for '--limit'"),
     ("preview r.yaml --set", "tunesmith preview: Option '--set' requires an argument."),
-    ("preview r.yaml --set x", "r.yaml: 1 problem\n  --set x: write it as key=value"),
+    ("preview r.yaml --set x", "--set x: write it as key=value"),
     (
         "run r.yaml --set train.seed=a --set foo=1",
         "r.yaml: 2 problems\n  --set train.seed=a: must be a whole number, got 'a'.",
@@ -136,9 +137,12 @@ USAGE = [
     ("evaluate m --predictions p.jsonl", "Give either a model (or run) to ask, or --predictions FILE"),
     (
         "evaluate m",
-        "--tasks FILE is missing. For example: tunesmith evaluate m --tasks questions.jsonl --output scores",
+        "m: no run or model folder of this name here, so it is taken for a hub id. --tasks FILE is missing. For example: tunesmith evaluate m --tasks questions.jsonl --output scores",
     ),
-    ("evaluate m --tasks q.jsonl", "--output DIR is missing. For example: tunesmith evaluate m --tasks"),
+    (
+        "evaluate m --tasks q.jsonl",
+        "m: no run or model folder of this name here, so it is taken for a hub id. --output DIR is missing. For example: tunesmith evaluate m --tasks",
+    ),
     ("evaluate m --max-samples 0", "tunesmith evaluate: Invalid value for '--max-samples'"),
     ("data inspect", "tunesmith data inspect: Missing argument 'FILE'."),
     ("data inspect rows.jsonl --columns a", "--columns a: write it as OURS=THEIRS, for example"),
@@ -385,3 +389,30 @@ def test_init_writes_a_recipe_that_loads_once_filled_in(here, capsys):
     assert [source.path for source in load_recipe("full.yaml").data.sources] == ["a.jsonl", "b.jsonl"]
     code, out, _ = call(capsys, "init", "-", "--model", "gpt2")
     assert code == 0 and "name_or_path: gpt2" in out
+
+
+def test_init_reads_a_curated_folder_by_its_splits_and_cleans_it_no_more(here, capsys):
+    rows = [
+        {"instruction": f"Write the number {n} as a word.", "output": f"It is {n}, spelled out."} for n in range(90)
+    ]
+    Path("rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert call(capsys, "data", "curate", "rows.jsonl", "-o", "clean", "--validation-fraction", "0")[0] == 0
+    assert call(capsys, "init", "new.yaml", "--model", "m", "--data", "clean")[0] == 0
+    from tunesmith.recipe import load_recipe
+
+    recipe = load_recipe("new.yaml")
+    assert [(source.path, source.split) for source in recipe.data.sources] == [
+        ("clean/data/train.jsonl", "train"),
+        ("clean/data/test.jsonl", "test"),  # that of the validation is empty
+    ]
+    assert recipe.curate == "none"
+
+
+def test_the_version_is_an_option_too(capsys):
+    code, out, _ = call(capsys, "--version")
+    assert code == 0 and out.startswith("tunesmith ") and out == call(capsys, "version")[1]
+
+
+def test_what_is_printed_into_a_file_is_not_padded(here, capsys):
+    _, out, _ = call(capsys, "data", "inspect", "a.jsonl")
+    assert len(out.splitlines()) > 5 and not any(line.endswith(" ") for line in out.splitlines())

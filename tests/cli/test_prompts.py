@@ -42,6 +42,7 @@ def test_json_counts_the_checks_by_kind(tmp_path, capsys):
         (["--checks", "many"], 2, "--checks: expected a number or a range such as 1-3, got `many`."),
         (["--checks", "9"], 2, "a prompt can have 1 to 5 checks, got 9."),
         (["--num", "0"], 2, "the number of prompts must be at least 1, got 0."),
+        (["--kinds", ","], 2, "--kinds: names nothing, got `,`."),
         (["--kinds", "formt"], 2, "no fresh prompts of the kind `formt`. Did you mean `format`?"),
         (["-o", "/proc/none/prompts.jsonl"], 5, "/proc/none/prompts.jsonl: cannot be written"),
     ],

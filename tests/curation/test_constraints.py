@@ -73,11 +73,11 @@ def test_a_recipe_names_a_check_alone_or_with_its_arguments():
 @pytest.mark.parametrize(
     ("check", "message"),
     [
-        ({"id": "punctuation:no_coma"}, r"checks.0: no such check `punctuation:no_coma`. Did you mean `punctuation:no_comma`\?$"),
-        ("punctuation:no_coma", "checks.0: no such check `punctuation:no_coma`."),
-        ({**SHORT, "words": 4}, "checks.0: check `length_constraints:number_words` has no argument `words`."),
-        ({"num_words": 4}, "checks.0: a check needs an id: {id: punctuation:no_comma}.$"),
-        (4, "checks.0: input should be a valid dictionary."),
+        ({"id": "punctuation:no_coma"}, r"checks\[0\]: no such check `punctuation:no_coma`. Did you mean `punctuation:no_comma`\?$"),
+        ("punctuation:no_coma", r"checks\[0\]: no such check `punctuation:no_coma`."),
+        ({**SHORT, "words": 4}, r"checks\[0\]: check `length_constraints:number_words` has no argument `words`."),
+        ({"num_words": 4}, r"checks\[0\]: a check needs an id: {id: punctuation:no_comma}.$"),
+        (4, r"checks\[0\]: input should be a valid dictionary."),
     ],
 )  # fmt: skip
 def test_a_recipe_that_asks_for_what_no_check_is_gets_one_line(check, message):

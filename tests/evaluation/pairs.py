@@ -17,14 +17,38 @@ FILES = {
     "many references": ("tasks/e2e_nlg_test.jsonl", "references"),
     "german": ("tasks/multi30k_test2016.jsonl", "de"),
     "labels": ("tasks/sst2_dev.jsonl", "label"),
+    "dialogues": ("tasks/dialogsum_test.jsonl", "summaries"),
+    "papers": ("tasks/scitldr_test.jsonl", "summaries"),
+    "translations": ("tasks/wmt_en_de_opennmt_3k.jsonl", "de"),
 }
 
 
+WRITTEN = {  # answers that people wrote: of two summaries of one text, its title, the same sentence in another language
+    "dialogues": lambda row: (row["summaries"][0], row["summaries"][1:]),
+    "papers": lambda row: (row["title"], row["summaries"]),
+    "translations": lambda row: (row["en"], [row["de"]]),
+}
+
+
+def read_file(shared: Path, name: str, limit: int) -> list[dict]:
+    with open(shared / "data" / FILES[name][0], encoding="utf-8") as lines:
+        return [json.loads(line) for line, _ in zip(lines, range(limit))]
+
+
 def read_references(shared: Path, name: str, limit: int = 200) -> list[list[str]]:
-    file, column = FILES[name]
-    with open(shared / "data" / file, encoding="utf-8") as lines:
-        values = [json.loads(line)[column] for line, _ in zip(lines, range(limit))]
+    values = [row[FILES[name][1]] for row in read_file(shared, name, limit)]
     return [value if isinstance(value, list) else [value] for value in values]
+
+
+def written_pairs(shared: Path, name: str, limit: int = 200) -> tuple[list[str], list[list[str]]]:
+    """Answers and their references, both as people wrote them."""
+    answers, references = zip(*(WRITTEN[name](row) for row in read_file(shared, name, limit)))
+    return list(answers), list(references)
+
+
+def streams(references: list[list[str]]) -> list[list[str | None]]:
+    """References as sacrebleu takes them: the first of every sample, then the second …"""
+    return [[texts[k] if k < len(texts) else None for texts in references] for k in range(max(map(len, references)))]
 
 
 def make_predictions(references: list[list[str]], *, keep: float = 0.6, seed: int = 0) -> list[str]:

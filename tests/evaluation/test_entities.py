@@ -20,7 +20,7 @@ from tunesmith.evaluation.entities import (
     scheme_of,
     strict_spans,
 )
-from tunesmith.evaluation.metrics import measure_task
+from tunesmith.evaluation.measurements import measure_task
 from tunesmith.evaluation.questions import file_samples
 from tunesmith.evaluation.scorers import with_scores
 from tunesmith.progress import SilentProgress

@@ -59,7 +59,7 @@ def test_only_rows_that_name_instructions_are_instruction_rows():
         ({"prompt": None}, "asked.jsonl:2: no prompt in this row. Put the text that is asked under `prompt`."),
         ({"prompt": " "}, "asked.jsonl:2: no prompt in this row."),
         ({"key": [1]}, "asked.jsonl:2: `key` must be a number or a text, got list."),
-        ({"kwargs": [{}]}, "asked.jsonl:2: 2 ids but 1 kwargs. Give one object for each id"),
+        ({"kwargs": [{}]}, "asked.jsonl:2: `instruction_id_list` has 2, `kwargs` 1. Give one object for each id"),
         ({"kwargs": {}}, "asked.jsonl:2: `instruction_id_list` and `kwargs` must be lists"),
         ({"instruction_id_list": []}, "asked.jsonl:2: `instruction_id_list` and `kwargs` must be lists, with at least"),
         (

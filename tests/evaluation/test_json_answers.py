@@ -109,6 +109,27 @@ def test_a_schema_that_cannot_be_used_is_refused_in_one_line(schema, message):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"const": {"$ref": "https://example.org/a.json", "pattern": "(?=a)b"}},
+        {"enum": [{"$ref": "a.json"}, "b"]},
+        {"properties": {"a": {"default": {"$ref": "a.json"}, "examples": [{"pattern": "(?=a)b"}]}}},
+        {"properties": {"$ref": {"type": "string"}, "patternProperties": {"type": "object", "title": "(?=a)b"}}},
+    ],
+)
+def test_what_looks_like_a_schema_in_an_answer_to_give_is_data(schema):
+    check_schema(schema, "x:1")
+
+
+@pytest.mark.parametrize("keyword", ["items", "not", "allOf", "$defs", "properties"])
+def test_references_are_found_in_schemas_inside_of_others(keyword):
+    part = {"$ref": "a.json"}
+    inner = {"allOf": [part], "$defs": {"x": part}, "properties": {"x": part}}.get(keyword, part)
+    with pytest.raises(DataError, match="refers to `a.json`"):
+        check_schema({"anyOf": [{keyword: inner}]}, "x:1")
+
+
 def test_a_schema_that_refers_to_itself_without_end_fails_the_sample():
     schema = {"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/a"}}}
     check_schema(schema, "x:1")

@@ -10,14 +10,10 @@ import pytest
 from sacrebleu.metrics import BLEU, CHRF
 from sacrebleu.tokenizers.tokenizer_13a import Tokenizer13a
 
-from tests.evaluation.pairs import FILES, make_predictions, read_references
+from tests.evaluation.pairs import FILES, make_predictions, read_references, streams
 from tunesmith.evaluation import ngrams
 from tunesmith.evaluation.ngrams import bleu_rows, chrf_rows, clipped_matches, tokens_13a
 from tunesmith.evaluation.texts import Writing
-
-
-def streams(references):
-    return [[texts[k] if k < len(texts) else None for texts in references] for k in range(max(map(len, references)))]
 
 
 def assert_equal_counts(references):

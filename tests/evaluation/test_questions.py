@@ -7,10 +7,11 @@ import json
 import pytest
 
 from tunesmith.errors import DataError, UsageError
-from tunesmith.evaluation.metrics import measure_task, task_kind
+from tunesmith.evaluation.measurements import measure_task
 from tunesmith.evaluation.questions import file_samples
 from tunesmith.evaluation.runner import samples_from_records
 from tunesmith.evaluation.scorers import with_scores
+from tunesmith.evaluation.task_kinds import task_kind
 from tunesmith.progress import SilentProgress
 from tunesmith.records import Message, Record
 
@@ -186,3 +187,11 @@ def test_a_task_of_a_file_keeps_the_family_its_row_names(tmp_path):
     row = {"instruction": "Is snow white?", "output": "Yes", "task": "yes_no", "references": ["Yes.", "It is."]}
     [[sample]] = read(write(tmp_path / "new.jsonl", row)).values()
     assert (sample.task, sample.family, sample.references) == ("new/yes_no", "yes_no", ("Yes", "Yes.", "It is."))
+
+
+def test_columns_nobody_knows_are_named_as_the_verb_takes_them(tmp_path):
+    path = tmp_path / "q.jsonl"
+    path.write_text('{"frage": "Ist es spät?", "satz": "Der Bus kommt um zwölf."}\n')
+    with pytest.raises(DataError, match="for example --columns input=frage --columns output=satz") as caught:
+        file_samples([path], SilentProgress())
+    assert "columns: {" not in str(caught.value)

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tunesmith.errors import DataError, ResourceError, UsageError
+from tunesmith.errors import DataError, ModelError, ResourceError, UsageError
 from tunesmith.evaluation.baselines import majority_answer
 from tunesmith.evaluation.runner import Sample, answer_samples, samples_from_records, score_predictions, task_file_names
-from tunesmith.lm import Completion, Sampling, ScriptedModel
+from tunesmith.files import read_jsonl
+from tunesmith.lm import Completion, NoAnswers, Sampling, ScriptedModel
 from tunesmith.records import Message, Record
 
 GREEDY = Sampling(max_new_tokens=8)
@@ -335,3 +336,22 @@ def test_the_choice_of_samples_does_not_depend_on_where_the_file_lies():
     chosen = [[s.id for s in samples_from_records(records, max_samples=7)["all"]] for records in (here, there)]
     assert chosen[0] == chosen[1]
     assert len(chosen[0]) == 7
+
+
+def test_questions_that_fail_again_stay_failed_samples_where_others_were_answered(tmp_path):
+    """Asking again after some samples failed must give the same result, not an error."""
+
+    def refuses(samples, keep):
+        raise NoAnswers("m: HTTP 400 (filtered).", [Completion("", "failed", note="filtered") for _ in samples])
+
+    def answers(samples, keep):
+        return [
+            Completion("", "failed", note="filtered") if k else Completion("yes", "stop") for k, _ in enumerate(samples)
+        ]
+
+    samples = {"qa": [Sample(f"s{k}", (Message("user", f"Is it {k}?"),), ("yes",), "qa") for k in range(3)]}
+    with pytest.raises(ModelError, match="filtered.*0 of 3 answers are kept"):
+        answer_samples("m", refuses, samples, Sampling(), tmp_path)
+    for ask in (answers, refuses):
+        answer_samples("m", ask, samples, Sampling(), tmp_path)
+        assert [row["finish_reason"] for row in read_jsonl(tmp_path / "m" / "qa.jsonl")] == ["stop", "failed", "failed"]

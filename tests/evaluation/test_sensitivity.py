@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tunesmith.evaluation.metrics import METRICS, measure_task
+from tunesmith.evaluation.measurements import measure_task
+from tunesmith.evaluation.metrics import METRICS, is_judged
 from tunesmith.evaluation.scorers import with_scores
 from tunesmith.evaluation.sensitivity import CLUSTER_METRICS, MEASURES, cluster_rows, line_score
 from tunesmith.evaluation.summary import summarize_answers
@@ -91,13 +92,13 @@ def test_lines_without_rephrasings_have_none_of_these():
     assert not {found.metric.name for found in measure_task({"a": plain})[0]} & set(CLUSTER_METRICS)
 
 
-def test_every_figure_is_a_metric_and_the_better_end_is_known():
+def test_every_figure_is_a_metric_and_those_that_grow_with_the_score_are_not_judged():
     assert set(CLUSTER_METRICS) == set(MEASURES) <= METRICS.keys()
-    lower = {name for name in MEASURES if not METRICS[name].higher_is_better}
-    assert lower == {"spread", "flip_rate", *(name for name in MEASURES if name.startswith("drop_"))}
+    described = {name for name in MEASURES if not is_judged(name)}
+    assert described == {"spread", "flip_rate", *(name for name in MEASURES if name.startswith("drop_"))}
 
 
-def test_a_cluster_is_one_unit_of_a_comparison_and_less_spread_is_better():
+def test_a_cluster_is_one_unit_of_a_comparison_and_spread_is_told_without_a_verdict():
     chance = np.random.default_rng(0)
     right = [" ".join(["blue"] * 4)] * 30
     shaky = [" ".join(chance.choice(["blue", "red"], 4)) for _ in range(30)]
@@ -106,10 +107,12 @@ def test_a_cluster_is_one_unit_of_a_comparison_and_less_spread_is_better():
     found = summarize_answers(answered, num_resamples=300, metrics=metrics)["groups"]["consistency"]
     assert "exact_match" not in found["metrics"]
     verdicts = {row["metric"]: (row["n"], row["verdict"]) for row in found["comparisons"]}
-    assert verdicts["worst_of_k"] == verdicts["agreement"] == verdicts["spread"] == (30, "better")
-    swapped = summarize_answers(dict(zip(answered, reversed(answered.values()))), num_resamples=300, metrics=metrics)
-    rows = {row["metric"]: row["verdict"] for row in swapped["groups"]["consistency"]["comparisons"]}
-    assert rows["spread"] == rows["flip_rate"] == "worse"
+    assert verdicts == dict.fromkeys(("worst_of_k", "mean_of_k", "agreement", "similarity"), (30, "better"))
+    told = {row["metric"]: row for row in found["differences"]}
+    assert (
+        told["spread"].keys() == told["flip_rate"].keys() == {"a", "b", "task", "metric", "delta", "low", "high", "n"}
+    )
+    assert told["spread"]["low"] < told["spread"]["delta"] < 0
 
 
 def test_a_drop_may_be_negative_and_so_may_its_interval():

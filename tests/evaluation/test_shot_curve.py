@@ -79,8 +79,13 @@ def test_tokens_nobody_told_are_undefined(tmp_path):
     assert found["comparisons"][0]["tokens_saved"] is None and "saves" not in found["sentence"]
 
 
-def test_one_system_alone_has_a_curve_and_no_claim(tmp_path):
+def test_one_system_alone_is_held_against_itself_with_examples(tmp_path):
     for k in (0, 2):
         write(tmp_path, shot_system("base", k), np.arange(10) < 5, 30)
     found = summarize_curve(tmp_path, systems=["base"], num_shots=[0, 2], metric="exact_match", num_resamples=100)
-    assert len(found["curve"]) == 2 and found["comparisons"] == [] and found["sentence"] is None
+    [row] = found["comparisons"]
+    assert len(found["curve"]) == 2 and (row["a"], row["b"], row["delta"]) == ("base_2_shot", "base", 0.0)
+    assert found["sentence"].startswith(
+        "base without worked examples could not be told from base with 2 worked examples"
+    )
+    assert found["answers"]["base_2_shot"]["n"] == 10

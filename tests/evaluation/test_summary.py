@@ -15,6 +15,10 @@ import pytest
 from tests.evaluation.pairs import make_predictions, read_references
 from tunesmith.errors import DataError
 from tunesmith.evaluation.answers import count_answers
+from tunesmith.evaluation.comparisons import compare, explain
+from tunesmith.evaluation.estimates import Result, estimate
+from tunesmith.evaluation.measurements import Measurement
+from tunesmith.evaluation.metrics import METRICS
 from tunesmith.evaluation.scorers import with_scores
 from tunesmith.evaluation.summary import headline_metric, summarize, summarize_answers
 from tunesmith.evaluation.verdict import headline, verdict_sentence
@@ -67,7 +71,7 @@ def test_the_summary_has_the_shape_of_the_run_folder(two_tasks):
     assert list(summary["tasks"]) == ["judge", "translate"]
     assert {name: task["n"] for name, task in summary["tasks"].items()} == {"judge": 40, "translate": 60}
     assert set(summary["tasks"]["translate"]["metrics"]) == SAMPLE_METRICS
-    assert set(summary["tasks"]["judge"]["metrics"]) == SAMPLE_METRICS | {"accuracy", "macro_f1"}
+    assert set(summary["tasks"]["judge"]["metrics"]) == SAMPLE_METRICS - {"bleu"} | {"accuracy", "macro_f1"}
     assert set(summary["overall"]) == SAMPLE_METRICS | {"accuracy", "macro_f1"}
     for metrics in (summary["overall"], *(task["metrics"] for task in summary["tasks"].values())):
         for values in metrics.values():
@@ -82,7 +86,7 @@ def test_the_summary_has_the_shape_of_the_run_folder(two_tasks):
         assert "p_mid" in row or not is_share
         assert row["low"] <= row["delta"] <= row["high"] and row["low"] < row["high"]
         assert 0 < row["p"] <= row["p_adjusted"] <= 1
-    assert len(summary["comparisons"]) == 3 * (2 * 8 + 2 + 10)
+    assert len(summary["comparisons"]) == 3 * (8 + 9 + 10)
 
 
 def test_a_difference_is_b_less_a_and_overall_is_the_mean_over_tasks(two_tasks):
@@ -122,7 +126,9 @@ def test_without_tuned_everything_is_compared_with_the_system_that_is_no_baselin
 def test_answers_that_were_cut_or_empty_are_counted(tmp_path):
     write_answers(tmp_path, "base", "cut", *labels(5), finish_reason="length")
     write_answers(tmp_path, "base", "silent", *labels(5, wrong=" "))
-    assert summarize(tmp_path, num_resamples=FAST)["answers"] == {"base": {"n": 80, "num_cut": 40, "num_empty": 35}}
+    assert summarize(tmp_path, num_resamples=FAST)["answers"] == {
+        "base": {"n": 80, "num_cut": 40, "num_empty": 35, "num_failed": 0, "num_too_long": 0}
+    }
 
 
 # -- honesty -----------------------------------------------------------------------------------------------------------
@@ -452,7 +458,7 @@ def test_the_sentence_says_when_a_baseline_does_as_well(tmp_path):
         write_answers(tmp_path, system, "judge", *labels(num_right))
     sentence = verdict_sentence(summarize(tmp_path, num_resamples=FAST))
     assert sentence.startswith("tuned is better than base (one training run): accuracy 0.625 against 0.125 (+0.500")
-    assert "But tuned does not beat the most frequent training answer (0.600), which needs no model" in sentence
+    assert "But tuned is not shown to beat the most frequent training answer (0.600), which needs no model:" in sentence
 
 
 def test_the_sentence_says_what_could_not_have_been_seen(tmp_path):
@@ -544,6 +550,7 @@ def test_the_sentence_says_when_interval_and_test_disagree(two_tasks):
     summary = summarize(two_tasks, num_resamples=FAST)
     [row] = [r for r in summary["comparisons"] if (r["task"], r["metric"], r["a"]) == ("overall", "rougeL", "base")]
     row.update(delta=0.011, low=0.004, high=0.018, p=0.067, verdict="no difference")
+    row["note"] = explain(0.067, 0.067, (0.004, 0.018), 60)
     sentence = verdict_sentence(summary)
     assert "The interval leaves out 0 but the test does not call a difference: too close to tell." in sentence
 
@@ -557,7 +564,7 @@ def test_the_headline_is_of_the_users_own_tasks_and_not_of_the_suites():
 
 def test_texts_that_are_only_scored_are_no_empty_answers():
     lines = [{"prediction": "", "expected": {"likelihood": True}}, {"prediction": " "}, {"prediction": "x"}]
-    assert count_answers({"t": lines}) == {"n": 2, "num_cut": 0, "num_empty": 1}
+    assert count_answers({"t": lines}) == {"n": 2, "num_cut": 0, "num_empty": 1, "num_failed": 0, "num_too_long": 0}
 
 
 def test_the_wordings_of_the_consistency_suite_are_no_second_test_of_the_users_questions():
@@ -578,3 +585,75 @@ def test_the_wordings_of_the_consistency_suite_are_no_second_test_of_the_users_q
     assert found["overall"]["exact_match"]["a"]["value"] == 1 and found["overall"]["exact_match"]["a"]["n"] == 6
     assert "exact_match" not in found["tasks"]["consistency"]["metrics"]
     assert found["tasks"]["consistency"]["metrics"]["agreement"]["a"]["n"] == 3
+
+
+def test_the_mean_over_all_tasks_is_of_the_users_own_where_a_suite_has_the_metric_too(tmp_path):
+    """A baseline answers no suite, and the questions of a suite say nothing of the user's own."""
+    for system, own, suite in (("base", 10, 5), ("tuned", 30, 20), ("majority_answer", 12, None)):
+        write_answers(tmp_path, system, "mine", *labels(own), group="mine")
+        if suite is not None:
+            write_answers(tmp_path, system, "instructions", *labels(suite), group="instructions")
+    tasks_of = {system: ["mine", "instructions"] for system in ("base", "tuned")} | {"majority_answer": ["mine"]}
+    summary = summarize(tmp_path, systems=list(tasks_of), tasks_of=tasks_of, metric="f1", num_resamples=FAST)
+    values = {system: (cell["value"], cell["n"]) for system, cell in summary["overall"]["f1"].items()}
+    assert values == {"base": (0.25, 40), "tuned": (0.75, 40), "majority_answer": (0.3, 40)}
+    found = headline(summary)
+    assert found["num_tasks"] == 1 and found["baselines"]["majority_answer"] == {"value": 0.3, "verdict": "better"}
+    assert compared(summary, "overall", "f1")["delta"] == 0.5
+    assert summary["groups"]["instructions"]["metrics"]["f1"]["tuned"]["value"] == 0.5
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_verdict_has_an_interval_without_zero_and_what_parts_them_is_said(seed):
+    """Small tasks at random, alone and as means over several: the case in which test and interval are apart."""
+    rng, pair, metric = np.random.default_rng(seed), ("base", "tuned"), METRICS["f1"]
+    called = 0
+    for case in range(60):
+        results = []
+        for k in range(int(rng.integers(1, 5))):
+            scores = rng.uniform(size=int(rng.integers(2, 16)))
+            better = np.clip(scores + rng.normal(0.3, 0.3, len(scores)) * (rng.uniform(size=len(scores)) < 0.7), 0, 1)
+            rows = {name: np.stack([part, np.ones(len(part))], axis=1) for name, part in zip(pair, (scores, better))}
+            result = Result(f"{case}/{k}", "own", "short", {}, len(scores))
+            measured = Measurement(metric, rows, metric.score)
+            result.estimates, result.differences = estimate([measured], [pair], rng.spawn(2), 400)
+            results.append(result)
+        for row in compare([pair], metric, results):
+            holds_zero = row["low"] <= 0 <= row["high"]
+            is_called = row["verdict"] != "no difference"
+            called += is_called
+            assert not (is_called and (holds_zero or row["p_adjusted"] >= 0.05 or "note" in row))
+            assert is_called or "note" in row or (holds_zero and row["p"] >= 0.05)
+    assert called > 40
+
+
+@pytest.mark.parametrize(
+    ("p", "adjusted", "interval", "n", "told"),
+    [
+        (0.01, 0.01, (0.1, 0.3), 40, ""),
+        (0.3, 0.6, (-0.1, 0.3), 40, ""),
+        (0.02, 0.08, (0.1, 0.3), 40, "p is below 0.05 alone, but not once adjusted for all that was compared (Holm)."),
+        (0.03, 0.03, (-0.01, 0.3), 40, "The test alone calls a difference, but the interval holds 0: too close to tell."),
+        (0.0625, 0.0625, (0.1, 0.3), 5, "With fewer than 6 samples p cannot fall below 0.05, even if all of them point one way."),
+        (0.06, 0.06, (0.1, 0.3), 40, "The interval leaves out 0 but the test does not call a difference: too close to tell."),
+        (None, None, (0.1, 0.3), 40, ""),
+    ],
+)  # fmt: skip
+def test_what_parts_a_test_from_an_interval_is_told_in_words(p, adjusted, interval, n, told):
+    assert explain(p, adjusted, interval, n) == told
+
+
+def test_the_sentence_of_a_handful_of_samples_says_why_there_is_no_verdict(tmp_path):
+    write_answers(tmp_path, "base", "qa", ["x"] * 5, [["a b"]] * 5)
+    write_answers(tmp_path, "tuned", "qa", ["a b"] * 5, [["a b"]] * 5)
+    summary = summarize(tmp_path, num_resamples=FAST)
+    assert compared(summary, "qa", "f1")["low"] > 0
+    assert verdict_sentence(summary).endswith("With fewer than 6 samples p cannot fall below 0.05, even if all of them point one way.")  # fmt: skip
+    assert summary["smallest_detectable_difference"]["f1"] is None
+
+
+def test_a_metric_that_only_describes_is_no_headline():
+    lines = [{"id": f"{k}", "task": "t", "prediction": "x", "references": ["x"], "variant_of": f"{k // 2}", "variant": ""} for k in range(8)]  # fmt: skip
+    found = summarize_answers({"a": {"t": with_scores(lines)}}, metric="spread", num_resamples=FAST)
+    assert "spread" in found["metrics"] and found["primary_metric"] == "exact_match"
+    assert found["metrics"]["spread"]["higher_is_better"] is None

@@ -6,7 +6,16 @@ import pytest
 from rouge_score.rouge_scorer import RougeScorer
 from sacrebleu.metrics import BLEU, CHRF
 
-from tests.evaluation.pairs import FILES, lines_of, make_predictions, read_references, squad_exact, squad_f1
+from tests.evaluation.pairs import (
+    FILES,
+    WRITTEN,
+    lines_of,
+    make_predictions,
+    read_references,
+    squad_exact,
+    squad_f1,
+    written_pairs,
+)
 from tunesmith.evaluation.texts import (
     Writing,
     answer_tokens,
@@ -28,13 +37,22 @@ def test_exact_match_and_f1_equal_the_squad_script(shared, name):
         assert token_f1(answer, texts) == pytest.approx(max(squad_f1(text, answer) for text in texts), abs=1e-9)
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_rouge_equals_rouge_score_without_stemming(shared, name):
+def assert_equal_rouge(answers, references):
     scorer = RougeScorer(["rouge1", "rouge2", "rougeL"], use_stemmer=False)
-    references = read_references(shared, name)
-    for answer, texts in zip(make_predictions(references), references):
+    for answer, texts in zip(answers, references, strict=True):
         expected = {key: score.fmeasure for key, score in scorer.score_multi(texts, answer).items()}
         assert rouge(answer, texts) == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_rouge_equals_rouge_score_without_stemming(shared, name):
+    references = read_references(shared, name)
+    assert_equal_rouge(make_predictions(references), references)
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_rouge_equals_rouge_score_on_what_people_wrote(shared, name):
+    assert_equal_rouge(*written_pairs(shared, name))
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -39,4 +39,4 @@ def one(fresh) -> Tuned:
 @pytest.fixture
 def cut_small(monkeypatch) -> Callable[[int], None]:
     """Makes the loop's micro-batches so many tokens at most: those of a few short rows would all be in one."""
-    return lambda num_tokens: monkeypatch.setattr(order, "CPU_TOKENS_PER_BATCH", num_tokens)
+    return lambda num_tokens: monkeypatch.setattr(order, "cpu_tokens_per_batch", lambda width: num_tokens)

@@ -198,8 +198,10 @@ def test_on_a_gpu_all_documents_are_one_call(monkeypatch):
 
     monkeypatch.setattr(attention, "varlen_attn", double)
     documents = Documents.of(torch.tensor([[1] * 5 + [2] * 3]))
-    flat = [torch.randn(4, 8, 16) for _ in range(3)]
-    assert torch.equal(documents._attend_in_one_call(*flat, 0.5), flat[2])
+    rows = [torch.randn(8 * heads, 16) for heads in (4, 2, 2)]
+    layouts = [documents.layout(4, heads) for heads in (4, 2, 2)]
+    served = rows[2].view(8, 2, 16).repeat_interleave(2, dim=1)
+    assert torch.equal(documents._attend_in_one_call(*rows, layouts, 0.5), served.flatten(0, 1))
     [(shape, starts, also_starts, longest, _, options)] = calls
     assert shape == (8, 4, 16) and starts.tolist() == also_starts.tolist() == [0, 5, 8] and longest == 5
     assert starts.dtype == torch.int32 and options == {"scale": 0.5, "window_size": (-1, 0)}

@@ -6,10 +6,13 @@ import pytest
 import torch
 from transformers import BertConfig, BertForMaskedLM, MambaConfig, MambaForCausalLM, MistralConfig, MistralForCausalLM
 
+from tests.model.tuning import METHODS
 from tests.models import VOCABULARY, tiny_tokenizer
 from tests.training.rows import load
 from tunesmith.errors import ModelError
+from tunesmith.model.load import load_model
 from tunesmith.model.probe import probe
+from tunesmith.recipe import ModelSection
 
 
 @pytest.mark.parametrize(
@@ -96,3 +99,13 @@ def test_a_model_whose_own_loss_is_another_one_is_refused(model_folders, monkeyp
     )
     with pytest.raises(ModelError, match="differs from the model's own by"):
         probe(loaded)
+
+
+@pytest.mark.parametrize("method", ["qlora", "lora-8bit"])
+def test_a_model_that_reads_its_weights_itself_is_not_quantized(tmp_path, method):
+    """Mamba multiplies by hand with what bitsandbytes has packed, and gave a traceback."""
+    config = MambaConfig(vocab_size=VOCABULARY, hidden_size=32, num_hidden_layers=1, state_size=4)
+    save(MambaForCausalLM(config), tmp_path)
+    quantized = load_model(ModelSection(name_or_path=str(tmp_path)), quantization=METHODS[method].quantization)
+    with pytest.raises(ModelError, match=f"adapter.method: {method} does not work on MambaForCausalLM.* Set .*: lora"):
+        probe(quantized)

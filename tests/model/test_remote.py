@@ -17,9 +17,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from tunesmith.errors import ModelError, UsageError
-from tunesmith.lm import Sampling
+from tunesmith.lm import NoAnswers, Sampling
 from tunesmith.model import remote
-from tunesmith.model.remote import RemoteModel, _to_api
+from tunesmith.model.remote import MAX_FAILURES, RemoteModel, _to_api
 from tunesmith.records import Message
 
 
@@ -370,6 +370,8 @@ UNUSABLE = [
     ((200, {"error": {"message": "overloaded"}}), "overloaded."),
     ((400, {"error": {"message": "too many tokens"}}), "HTTP 400 (too many tokens)."),
     ((413, b""), "HTTP 413."),
+    ((500, {"error": {"message": "boom"}}), "HTTP 500 (boom)."),
+    ((None, None), "the connection failed"),
 ]
 
 
@@ -388,7 +390,7 @@ def test_a_server_that_answers_nothing_usable_is_given_up_soon(serve, answer, no
     with pytest.raises(ModelError) as caught:
         ask(model, *map(str, range(50)), on_answer=told.__setitem__)
     assert note in str(caught.value) and "\n" not in str(caught.value)
-    assert len(double.asked) <= 24 and len(told) < 8
+    assert len(double.asked) <= (1 + model.max_retries) * (MAX_FAILURES + 2) and len(told) < MAX_FAILURES
 
 
 @pytest.mark.parametrize(
@@ -423,8 +425,16 @@ def test_a_server_that_dies_is_asked_again_and_what_it_said_is_told(serve):
     double, model = serve(lambda body, k: (200, completion("x")) if k < 6 else (None, None), concurrency=1)
     told = {}
     with pytest.raises(ModelError, match="the connection failed"):
-        ask(model, *map(str, range(9)), on_answer=told.__setitem__)
-    assert sorted(told) == [0, 1, 2, 3, 4] and len(double.asked) == 5 + 1 + model.max_retries
+        ask(model, *map(str, range(20)), on_answer=told.__setitem__)
+    answered = [number for number, answer in told.items() if answer.finish_reason == "stop"]
+    assert answered == [0, 1, 2, 3, 4] and len(double.asked) <= 5 + (1 + model.max_retries) * (MAX_FAILURES + 1)
+
+
+def test_where_every_question_fails_the_failed_answers_come_with_the_error(serve):
+    _, model = serve(lambda body, k: (400, {"error": {"message": "filtered"}}))
+    with pytest.raises(NoAnswers, match="filtered") as caught:
+        ask(model, "a", "b")
+    assert [answer.finish_reason for answer in caught.value.completions] == ["failed", "failed"]
 
 
 @contextlib.contextmanager

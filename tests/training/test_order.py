@@ -5,8 +5,10 @@ from __future__ import annotations
 import random
 
 import pytest
+import torch
 
-from tunesmith.training.order import Order, by_length, by_tokens
+from tunesmith.recipe import TrainSection
+from tunesmith.training.order import Order, by_length, by_tokens, order_of
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -52,3 +54,12 @@ def test_padding_counts_where_there_is_padding(limit):
     assert sorted(sum(batches, [])) == list(range(40))
     for batch in batches:
         assert len(batch) == 1 or len(batch) * max(lengths[row] for row in batch) <= limit
+
+
+@pytest.mark.parametrize(("width", "most"), [(32, 4096), (256, 4096), (320, 1024), (512, 1024), (4096, 1024)])
+def test_a_narrow_model_has_larger_micro_batches_on_a_cpu_and_as_large_ones_on_a_gpu(width, most):
+    section = TrainSection()
+    on_cpu, on_gpu = (
+        order_of([8, 9], section, device=torch.device(device), is_flat=True, width=width) for device in ("cpu", "cuda")
+    )
+    assert on_cpu.tokens_per_batch == most and on_gpu.tokens_per_batch is None

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.workflows.recipes import recipe, write_rows
-from tunesmith.errors import UsageError
+from tunesmith.errors import TunesmithError, UsageError
 from tunesmith.evaluation.questions import file_samples
 from tunesmith.files import read_json, read_jsonl
 from tunesmith.progress import SilentProgress
@@ -202,3 +202,16 @@ def test_given_answers_to_a_file_with_columns_of_its_own_are_scored(tmp_path):
     assert summary["tasks"]["reviews"]["metrics"]["accuracy"]["predictions"]["value"] == pytest.approx(23 / 24)
     [first, *_] = read_jsonl(tmp_path / "out/eval/predictions/reviews.jsonl")
     assert first["prompt"][0]["content"] == "Is this positive or negative? film 0"
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"general": "nope.txt"}, "nope.txt"),
+        ({"rephrase_with": "/nope/model"}, "/nope/model"),
+        ({"rephrase_with": "openai:m@nowhere"}, "openai:"),
+    ],
+)
+def test_what_a_suite_needs_is_looked_for_before_any_work(fields, message):
+    with pytest.raises(TunesmithError, match=message):
+        compare.refuse_unknown(EvaluateSection(**fields))

@@ -145,7 +145,7 @@ def test_a_metric_nobody_measures_is_told_before_the_first_step(model_folders, r
     ],
 )
 def test_a_metric_to_keep_weights_by_needs_to_be_measured_and_patience(rows, train, evaluate, missing):
-    with pytest.raises(ValidationError, match=f"train.metric_for_best_model needs {missing}"):
+    with pytest.raises(ValidationError, match=f"Say {missing} too"):
         recipe("m", rows, train=train, evaluate=evaluate)
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -21,8 +20,8 @@ from tunesmith.lm import Completion, Sampling, ScriptedModel
 from tunesmith.progress import SilentProgress
 from tunesmith.recipe import EvaluateSection
 from tunesmith.records import Message, Record
-from tunesmith.workflows import asking, compare, evaluate
-from tunesmith.workflows.asking import System, open_system, system_name
+from tunesmith.workflows import asking, compare
+from tunesmith.workflows.asking import Manner, System, open_system, system_name
 from tunesmith.workflows.evaluate import evaluate_model
 from tunesmith.workflows.run import run_recipe
 
@@ -94,7 +93,7 @@ def test_the_headline_is_about_the_users_own_questions_alone(full):
 def test_before_it_starts_it_says_what_is_asked(full):
     lines = "\n".join(full[1])
     assert re.search(r"own \(your own test questions\): 8 questions; .*right answers", lines) or "too few" in lines
-    assert re.search(r"consistency \(.*\): \d+ questions about \d+ requests\.", lines)
+    assert re.search(r"consistency \(.*\): \d+ requests about \d+ questions\.", lines)
     assert "shots (worked examples in the prompt): 4 questions, each with 0 and 2 worked examples" in lines
 
 
@@ -273,9 +272,10 @@ def test_an_api_is_asked_all_that_needs_no_likelihood(monkeypatch, tmp_path):
         ({}, "--tasks FILE is missing. For example: tunesmith evaluate MODEL --tasks questions.jsonl"),
         (
             {"suites": ["general"]},
-            "--output DIR is missing. For example: tunesmith evaluate MODEL --tasks questions.jsonl --output scores",
+            "--output DIR is missing. For example: tunesmith evaluate MODEL --suite general --output scores",
         ),
-        ({"output_dir": "out", "suites": ["shots"]}, "None of these suites has a question to ask. Give --tasks FILE"),
+        ({"output_dir": "out", "suites": ["own"]}, "None of these suites has a question to ask. Give --tasks FILE"),
+        ({"output_dir": "out", "suites": ["shots"]}, "--suite shots takes its worked examples from a run's training"),
         ({"output_dir": "out", "suites": ["generl"]}, "no such suite `generl`. Did you mean `general`?"),
         (
             {"output_dir": "out", "suites": ["own"], "num_shots": 2},
@@ -323,15 +323,60 @@ def test_worked_examples_reach_an_api_as_earlier_turns():
 
 
 @pytest.mark.parametrize(("stop", "used"), [((), ("###",)), (("End",), ("End",))])
-def test_a_model_beside_an_api_keeps_its_own_stop_strings(monkeypatch, stop, used):
-    asked = []
-    asker = SimpleNamespace(
-        section=None, console=None, answered={"gpt": []}, ask_all=asked.append, put_first=lambda name: None
-    )
+def test_a_model_beside_an_api_keeps_its_own_stop_strings(stop, used):
     rival = System("plain", ScriptedModel(str), "", ("###",))
-    monkeypatch.setattr(evaluate, "open_system", lambda *arguments: rival)
-    evaluate._ask_rival("plain", asker, stop, 0)
-    assert [system.stop for system in asked] == [used]
+    assert rival.like(Manner(None, stop, 2)) == replace(rival, stop=used, num_shots=2)
+
+
+def test_a_model_without_a_template_is_asked_with_that_of_the_first_unless_one_is_given(model_folders, tmp_path):
+    folder, other = str(model_folders["llama"]), str(model_folders["gpt2"])
+    options = {"tasks": [questions(tmp_path)], "max_new_tokens": 2}
+    summary = evaluate_model(folder, against=other, template="alpaca", output_dir=tmp_path / "a", **options)
+    assert {how["template"] for how in summary["asked"].values()} == {"alpaca"}
+    summary = evaluate_model(folder, against=other, output_dir=tmp_path / "b", **options)
+    assert len({how["template_sha256"] for how in summary["asked"].values()}) == 1
+
+
+def test_worked_examples_come_from_a_file_and_never_ask_what_a_question_asks(monkeypatch, tmp_path):
+    api = Api()
+    monkeypatch.setattr(asking.RemoteModel, "from_target", classmethod(lambda cls, target: api))
+    rows = [{"question": f"Is the {thing} late?", "answer": "No"} for thing in ("boat", "TRAM", "van")]
+    examples = tmp_path / "examples.jsonl"
+    examples.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    told = Told()
+    summary = evaluate_model(
+        "openai:gpt@http://localhost:9/v1",
+        tasks=[questions(tmp_path)],
+        suites=["own"],
+        shots=[examples],
+        num_shots=2,
+        output_dir=tmp_path / "out",
+        console=told,
+    )
+    assert {len(turns) for turns in api.asked} == {5} and summary["asked"]["gpt"]["num_shots"] == 2
+    texts = {turn.content for turns in api.asked for turn in turns[:-1]}
+    assert texts == {"Is the boat late?", "Is the van late?", "No"}
+    assert any("1 of its records left out as examples" in line for line in told.lines)
+
+
+@pytest.mark.parametrize(
+    ("shots", "num_shots", "message"),
+    [
+        (["mine.jsonl"], 1, "holds the questions, and an example must not be one of them"),
+        (["a.jsonl", "b.jsonl"], 1, "--shots: 2 files for 1 of --tasks. Give one for all, or one for each."),
+        (["few.jsonl"], 3, "--num-shots 3: .*few.jsonl has 1 records that make an example. Lower it."),
+    ],
+)
+def test_examples_that_cannot_be_are_refused_in_one_line(model_folders, tmp_path, shots, num_shots, message):
+    (tmp_path / "few.jsonl").write_text('{"question": "Is the boat late?", "answer": "No"}\n')
+    options = {"tasks": [questions(tmp_path)], "shots": [tmp_path / name for name in shots], "num_shots": num_shots}
+    with pytest.raises(UsageError, match=message):
+        evaluate_model(str(model_folders["llama"]), output_dir=tmp_path / "out", **options)
+
+
+def test_a_runs_template_is_that_of_its_training(run):
+    with pytest.raises(UsageError, match="--template: a run is asked as it was trained. To ask its model otherwise: "):
+        evaluate_model(str(run), template="alpaca")
 
 
 def test_given_answers_without_a_folder_are_told_the_whole_command(tmp_path):

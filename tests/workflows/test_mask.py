@@ -229,8 +229,12 @@ def test_no_output_is_an_input_or_another_output(here):
         {"output": "out.jsonl", "audit": "audit.json", "spans": "audit.json"},
         {"output": "out.jsonl", "audit": "key", "key_file": "key", "mode": "surrogate"},
     ):
-        with pytest.raises(UsageError, match="would overwrite it"):
+        with pytest.raises(UsageError, match="would overwrite it|two outputs would be this one file"):
             mask_file("in.jsonl", **settings)
+    (here / "vault").write_text("kept")
+    with pytest.raises(UsageError, match="vault: a vault is there already, and what it holds could never be put back"):
+        mask_file("in.jsonl", "out.jsonl", "audit.json", vault="vault", vault_key_file="key")
+    assert (here / "vault").read_text() == "kept"
     with pytest.raises(UsageError, match="keeps the format of in.jsonl. Give it a name that ends in .jsonl"):
         mask_file("in.jsonl", "out.csv", "audit.json")
     assert (here / "in.jsonl").read_bytes() == before

@@ -111,16 +111,18 @@ def test_without_a_sample_in_common_it_says_so(tmp_path):
 def test_a_model_is_asked_the_questions_and_its_answers_are_kept(tmp_path, questions, monkeypatch):
     asked = []
 
-    def evaluate_model(target, *, tasks, output_dir, **settings):
-        asked.append((target, list(tasks)))
-        evaluated(output_dir, "model", 20 if target.endswith("small") else 45)
-        return {"systems": ["model"]}
+    def ask_models(models, wish, output_dir, console):
+        asked.append((models, list(wish.tasks)))
+        for name in models:
+            write_answers(output_dir / "eval", name, "judge", *labels(20 if name == "small" else 45, NUM))
+        how = {"template": "plain", "template_sha256": "", "stop": [], "num_shots": 0}
+        (output_dir / "eval" / "summary.json").write_text(json.dumps({"asked": dict.fromkeys(models, how)}))
 
-    monkeypatch.setattr(side_by_side, "evaluate_model", evaluate_model)
+    monkeypatch.setattr(side_by_side, "ask_models", ask_models)
     summary = compare_systems(["org/small", "org/large"], tasks=[questions], output_dir=tmp_path / "out")
     assert summary["systems"] == ["small", "large"] and overall(summary, "large")["verdict"] == "better"
-    assert asked == [("org/small", [questions]), ("org/large", [questions])]
-    assert (tmp_path / "out" / "asked" / "small" / "eval" / "model").is_dir()
+    assert asked == [({"small": "org/small", "large": "org/large"}, [questions])]
+    assert (tmp_path / "out" / "asked" / "eval" / "small").is_dir() and summary["asked"]["large"]["template"] == "plain"
     with pytest.raises(UsageError, match="org/small: has to be asked, and its answers need a folder: --output DIR."):
         compare_systems(["org/small", "org/large"], tasks=[questions])
 

@@ -23,7 +23,7 @@ def checks_of_row(row: Mapping[str, Any]) -> list[dict[str, Any]]:
         raise UsageError(f"`{IDS}` and `{ARGUMENTS}` must be lists, with at least one id.")
     if len(ids) != len(kwargs):
         raise UsageError(
-            f"{len(ids)} ids but {len(kwargs)} kwargs. Give one object for each id, {{}} where it needs none."
+            f"`{IDS}` has {len(ids)}, `{ARGUMENTS}` {len(kwargs)}. Give one object for each id, {{}} where it needs none."
         )
     return [_check(id, arguments) for id, arguments in zip(ids, kwargs)]
 

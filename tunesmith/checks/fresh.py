@@ -64,7 +64,9 @@ def fresh_prompts(
     if num < 1:
         raise UsageError(f"the number of prompts must be at least 1, got {num}.")
     if not 1 <= low <= high <= MAX_CHECKS:
-        raise UsageError(f"a prompt can have 1 to {MAX_CHECKS} checks, got {low if low == high else f'{low}-{high}'}.")
+        got = f"{low}" if low == high else f"{low}-{high}"
+        turned = " Write the lower number first." if low > high else ""
+        raise UsageError(f"a prompt can have 1 to {MAX_CHECKS} checks, got {got}.{turned}")
     pool, found = choose_constraints(kinds), {}
     for prompt in _drawn_prompts(Random(seed), pool, low, high):
         if prompt is None:

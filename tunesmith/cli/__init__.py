@@ -47,8 +47,17 @@ app.command(cls=Command, rich_help_panel=HELP)(doctor.doctor)
 app.command(cls=Command, rich_help_panel=HELP)(doctor.version)
 
 
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        doctor.version()
+        raise typer.Exit
+
+
 @app.callback()
 def _everywhere(
+    version: bool = typer.Option(
+        False, "--version", metavar="", is_eager=True, callback=_say_version, help="The same as `tunesmith version`."
+    ),
     debug: bool = typer.Option(
         False, "--debug", metavar="", help="Show the traceback of an error. Works behind every command too."
     ),

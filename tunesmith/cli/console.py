@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -16,6 +17,7 @@ from typing import Any, TextIO
 from tunesmith.progress import Bar, Progress
 
 LINES_PER_BAR = 10
+FILE_WIDTH = 110
 QUIET_S = 60.0  # without a terminal, say something at least this often
 
 
@@ -241,7 +243,7 @@ class TerminalBar:
 
 
 def result_console() -> Any:
-    """A rich console on stdout; elsewhere than on a terminal it is 110 columns wide, whatever the log is."""
+    """A rich console on stdout; elsewhere than on a terminal it is 110 columns wide at most, and pads nothing."""
     from rich.console import Console
 
     class ResultConsole(Console):
@@ -250,4 +252,20 @@ def result_console() -> Any:
         ) -> None:  # rich would end the process with 1; that a reader has seen enough is no error
             raise BrokenPipeError
 
-    return ResultConsole(highlight=False, width=None if sys.stdout.isatty() else 110)
+    if sys.stdout.isatty():
+        return ResultConsole(highlight=False)
+    return ResultConsole(file=Unpadded(sys.stdout), highlight=False, width=FILE_WIDTH)
+
+
+class Unpadded:
+    """A stream without the blanks that a table puts behind its lines."""
+
+    def __init__(self, stream: TextIO):
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        self._stream.write(re.sub(r"[ \t]+(?=\n)", "", text))
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)

@@ -9,7 +9,7 @@ import typer
 
 from tunesmith.cli.console import make_progress, print_json, results_only
 from tunesmith.cli.mask import mask
-from tunesmith.cli.options import Command, Group, Json, argument, value
+from tunesmith.cli.options import Columns, Command, Group, Json, argument, value
 from tunesmith.cli.prompts import prompts
 from tunesmith.cli.unmask import unmask
 from tunesmith.errors import DataError, UsageError
@@ -28,12 +28,6 @@ TestFraction = Annotated[
 Seed = Annotated[int | None, value("--seed", metavar="N", help="Decides the split and every choice.", min=0)]
 Workers = Annotated[
     int | None, value("--num-workers", metavar="N", help="Processes for large data; by default one per core.", min=1)
-]
-
-
-Columns = Annotated[
-    list[str] | None,
-    value("--columns", metavar="OURS=THEIRS", help="Name a column that is not recognized, e.g. instruction=question."),
 ]
 
 
@@ -100,6 +94,8 @@ def curate(
 ) -> None:
     """Clean, de-duplicate and split data, with the fate of every row on record. Stopped in any way, the same command goes
     on from there."""
+    if not sources and recipe is None:
+        raise UsageError("Name the data: tunesmith data curate rows.jsonl --output clean. Or give --recipe FILE.")
     division = _division(validation_fraction, test_fraction, seed, num_workers)
     console = make_progress()
     made = _recipe(sources, columns, recipe, stages, division, overrides, console)
@@ -118,6 +114,8 @@ def split(
     json: Json = False,
 ) -> None:
     """Divide data into train, validation and test, and change nothing: what is alike stays together."""
+    if not sources:
+        raise UsageError("Name the data: tunesmith data split rows.jsonl --output divided.")
     division = _division(validation_fraction, test_fraction, seed, num_workers)
     console = make_progress()
     _make(_recipe(sources, columns, None, "none", division, None, console), output, None, console, json, "split")
@@ -155,10 +153,8 @@ def _division(
 def _recipe(sources, columns, path, stages, division, overrides, console) -> Any:
     """The recipe these options make. Its model is none of our business here, so it may lack one."""
     from tunesmith.curation.pipeline import bind_stages
-    from tunesmith.recipe import make_recipe, read_recipe_values, resolve_paths
+    from tunesmith.recipe import make_recipe, read_recipe_values, resolve_paths, said_by
 
-    if not sources and path is None:
-        raise UsageError("Name the data: tunesmith data curate rows.jsonl --output clean. Or give --recipe FILE.")
     values = read_recipe_values(path) if path is not None else {}
     values["model"] = values.get("model") or {"name_or_path": "tunesmith/tiny-gpt"}
     data = values["data"] = dict(values.get("data") or {})
@@ -173,10 +169,10 @@ def _recipe(sources, columns, path, stages, division, overrides, console) -> Any
     if stages is not None:
         values["curate"] = _stage_list(stages)
         bind_stages(values["curate"], path=f"--stages {stages}")
-    values.setdefault("curate", "default")
-    where = str(path or "command line")
-    made = make_recipe(values, overrides or (), path=where, notify=console.notice)
-    bind_stages(made.curate, path=where)
+    elif path is None:
+        values["curate"] = "default"
+    made = make_recipe(values, overrides or (), path=str(path or "command line"), notify=console.notice)
+    bind_stages(made.curate, path=said_by("curate", path, overrides or ()))
     return made if path is None else resolve_paths(made, path)
 
 
@@ -208,10 +204,13 @@ def _make(recipe: Any, output: Path | None, key_file: Path | None, console: Any,
 
 def column_map(pairs: list[str]) -> dict[str, str] | None:
     """``["instruction=question"]`` as a mapping; None where nothing is given."""
+    from tunesmith.curation.columns import check_columns
+
     named = {}
     for pair in pairs:
         ours, equals, theirs = pair.partition("=")
         if not (ours and equals and theirs):
             raise UsageError(f"--columns {pair}: write it as OURS=THEIRS, for example --columns instruction=question")
         named[ours] = theirs
+    check_columns(named, said="--columns ")
     return named or None

@@ -29,7 +29,7 @@ def print_curation(found: dict[str, Any]) -> None:
     print(f"{clock(found['seconds'])} for {found['rows_in']:,} rows, {told}")
     data = found["data"]
     print(f"Data: {data}\nCard: {found['card']}\nDropped: {data}/dropped.jsonl, each with its reason and path:line")
-    print(f"Next: tunesmith init --data {shlex.quote(f'{data}/train.jsonl')}")
+    print(f"Next: tunesmith init --data {shlex.quote(data)}")
 
 
 def _why(entry: dict[str, Any]) -> str:
@@ -49,6 +49,6 @@ def print_difference(one: str, other: str, found: dict[str, Any]) -> None:
         for what in ("why", "split", "path", "task", "words"):
             counts = rows[f"by_{what}"]
             if counts and not (what == "path" and len(counts) == 1):
-                print(f"  by {what}: " + ", ".join(f"{key} {count:,}" for key, count in list(counts.items())[:8]))
+                print(f"  by {what}: " + ", ".join(f"{key}: {count:,}" for key, count in list(counts.items())[:8]))
         for example in rows["examples"]:
             print(f"  {example['id']}  {example['source']}  {example['why']}".rstrip())

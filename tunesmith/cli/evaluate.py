@@ -7,19 +7,30 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
-
 from tunesmith.cli.console import importing, make_progress, print_json, result_console, results_only
 from tunesmith.cli.data import column_map
-from tunesmith.cli.options import Json, argument, flag, value
-from tunesmith.cli.results import number, score_table, score_text
+from tunesmith.cli.options import (
+    Columns,
+    Json,
+    MaxNewTokens,
+    MaxSamples,
+    MetricName,
+    NumShots,
+    RunCode,
+    Shots,
+    Tasks,
+    Template,
+    argument,
+    flag,
+    value,
+)
+from tunesmith.cli.results import number, score_table, score_text, starred_notes, verdict_text
 from tunesmith.errors import UsageError
 
 MAX_TASKS_SHOWN = 6
 """Of more tasks than these only their groups are shown; all of them stand in the summary and in the report."""
 FURTHER = ("mean_of_k", "similarity", "inst_level_loose", "prompt_level_loose")
 """Figures of suites that the report has and the terminal leaves out."""
-COLORS = {"better": "green", "worse": "red"}
 
 
 def evaluate(
@@ -32,9 +43,7 @@ def evaluate(
             "--suite", metavar="NAME", help="What to ask: quick, full, or a suite of --list-suites. May be repeated."
         ),
     ] = None,
-    tasks: Annotated[
-        list[Path] | None, value("--tasks", metavar="FILE", help="Questions with answers. May be repeated.")
-    ] = None,
+    tasks: Tasks = None,
     against: Annotated[
         str | None, value("--against", metavar="MODEL", help="Compare with this model instead of a run's base.")
     ] = None,
@@ -45,50 +54,18 @@ def evaluate(
     predictions: Annotated[
         Path | None, value("--predictions", metavar="FILE", help="Score these answers instead of asking a model.")
     ] = None,
-    max_samples: Annotated[
-        int | None,
-        typer.Option(
-            "--max-samples",
-            min=1,
-            metavar="N",
-            help="At most so many questions per task, before they are rephrased.",
-            show_default=False,
-        ),
-    ] = None,
-    max_new_tokens: Annotated[
-        int | None,
-        typer.Option(
-            "--max-new-tokens",
-            min=1,
-            metavar="N",
-            help="Longest answer, in tokens; by default a run's own, else 512.",
-            show_default=False,
-        ),
-    ] = None,
-    num_shots: Annotated[
-        int | None,
-        typer.Option(
-            "--num-shots",
-            min=0,
-            metavar="K",
-            help="Worked examples before each question; by default as a run was trained.",
-            show_default=False,
-        ),
-    ] = None,
-    metric: Annotated[
-        str | None, value("--metric", metavar="NAME", help="The metric of the headline, e.g. verbatim_match.")
-    ] = None,
+    max_samples: MaxSamples = None,
+    max_new_tokens: MaxNewTokens = None,
+    shots: Shots = None,
+    num_shots: NumShots = None,
+    template: Template = None,
+    metric: MetricName = None,
     metrics: Annotated[
         str | None,
         value("--metrics", metavar="NAME,…", help="The metrics to show; by default they follow from what is asked."),
     ] = None,
-    run_code: Annotated[
-        bool, flag("--run-code", help="Run programs that a model wrote, to score them: in a limited process.")
-    ] = False,
-    columns: Annotated[
-        list[str] | None,
-        value("--columns", metavar="OURS=THEIRS", help="Name a column that is not recognized, e.g. output=label."),
-    ] = None,
+    run_code: RunCode = False,
+    columns: Columns = None,
     list_suites: Annotated[bool, flag("--list-suites", help="Say what each suite asks and tells, and stop.")] = False,
     json: Json = False,
 ) -> None:
@@ -96,6 +73,36 @@ def evaluate(
     if list_suites:
         _print_suites(json)
         return
+    _refuse_incomplete(model, predictions, tasks)
+    with importing():
+        from tunesmith.workflows.evaluate import evaluate_model
+
+    with results_only():
+        summary = evaluate_model(
+            model,
+            output_dir=output,
+            predictions=predictions,
+            console=make_progress(),
+            tasks=tasks or (),
+            suites=suite or (),
+            against=against,
+            max_samples=max_samples,
+            max_new_tokens=max_new_tokens,
+            shots=shots or (),
+            num_shots=num_shots,
+            template=template,
+            metric=metric,
+            metrics=[name.strip() for name in (metrics or "").split(",") if name.strip()],
+            run_code=run_code,
+            columns=column_map(columns or []),
+        )
+    if json:
+        print_json(summary)
+    else:
+        _print_result(summary, output)
+
+
+def _refuse_incomplete(model: str | None, predictions: Path | None, tasks: list[Path] | None) -> None:
     if (model is None) == (predictions is None):
         raise UsageError(
             "Give either a model (or run) to ask, or --predictions FILE with answers. See: tunesmith evaluate --help"
@@ -105,62 +112,34 @@ def evaluate(
             "--tasks FILE is missing. For example:"
             f" tunesmith evaluate --predictions {predictions} --tasks questions.jsonl --output scores"
         )
-    with importing():
-        from tunesmith.workflows.evaluate import evaluate_model
-
-    with results_only():
-        summary = evaluate_model(
-            model,
-            tasks=tasks or (),
-            suites=suite or (),
-            against=against,
-            output_dir=output,
-            predictions=predictions,
-            max_samples=max_samples,
-            max_new_tokens=max_new_tokens,
-            num_shots=num_shots,
-            metric=metric,
-            metrics=[name.strip() for name in (metrics or "").split(",") if name.strip()],
-            run_code=run_code,
-            columns=column_map(columns or []),
-            console=make_progress(),
-        )
-    if json:
-        print_json(summary)
-    else:
-        _print_result(summary, output)
 
 
 def _print_result(summary: dict[str, Any], output: Path | None) -> None:
-    """Tables, the verdict, and where the rest is."""
-    console = result_console()
+    """Tables, the verdict, what makes a score too low, how the systems were asked, and where the rest is."""
+    from tunesmith.evaluation.answers import asked_sentence, cautions
+
+    console, curve = result_console(), summary.get("shots") or {}
     if len(summary["tasks"]) <= MAX_TASKS_SHOWN:
         console.print(score_table(summary))
     if len(summary.get("groups", ())) > 1:
         console.print(area_table(summary))
+        for text in starred_notes(row for _, _, _, row in _area_rows(summary) if row is not None):
+            print(text)
     if summary.get("generalization"):
         console.print(novelty_table(summary))
-    shots = (summary.get("shots") or {}).get("sentence")
-    for text in (*summary.get("undefined", ()), summary.get("forgetting"), shots, summary.get("verdict")):
+    if curve:
+        console.print(curve_table(curve))
+    told = [*summary.get("undefined", ()), summary.get("forgetting"), curve.get("sentence"), summary.get("verdict")]
+    told += [*cautions(summary), *cautions(curve), asked_sentence(summary.get("asked", {}))]
+    for text in dict.fromkeys(told):
         if text:
             print(text)
-    for text in cut_answers(summary):
-        print(text)
     where = Path(summary["output"]) if "output" in summary else output
     print(f"Answers and scores: {shlex.quote(str(where))}")
     if "report" in summary:
         print(f"Report: {shlex.quote(summary['report'])}")
     if summary.get("next"):
         print(f"Next: {summary['next']}")
-
-
-def cut_answers(summary: dict[str, Any]) -> list[str]:
-    """A sentence for each system with answers that the length limit cut, which can score them too low."""
-    return [
-        f"{system}: {found['num_cut']:,} of {found['n']:,} answers were cut at the length limit, so they may score too low."
-        for system, found in summary.get("answers", {}).items()
-        if found.get("num_cut") and system in _compared(summary)
-    ]
 
 
 def area_table(summary: dict[str, Any]) -> Any:
@@ -174,20 +153,27 @@ def area_table(summary: dict[str, Any]) -> Any:
         table.add_column(name, justify="right" if name == "n" else "left", no_wrap=name != "figure")
     for name in (*pair, *(["difference (95 %)", "verdict"] if len(pair) > 1 else [])):
         table.add_column(name, justify="left" if name == "verdict" else "right", no_wrap=True)
-    for area, found in _areas(summary):
-        for number_of_line, metric in enumerate(_shown(summary, found)):
-            scores = found["metrics"][metric]
-            title = summary["metrics"].get(metric, {}).get("title", metric)
-            n = next((scores[system]["n"] for system in reversed(pair) if system in scores), None)
-            cells = [area if number_of_line == 0 else "", "n/a" if n is None else f"{n:,}", title]
-            cells += [number((scores.get(system) or {}).get("value"), metric) for system in pair]
-            row = next(
-                (row for row in found["comparisons"] if (row["metric"], row["a"], row["b"]) == (metric, *pair)), None
-            )
-            if len(pair) > 1:
-                cells += [_difference(row, metric), "n/a" if row is None else row["verdict"]]
-            table.add_row(*(Text(cell, style=COLORS.get(cell, "")) for cell in cells))
+    for area, metric, scores, row in _area_rows(summary):
+        title = summary["metrics"].get(metric, {}).get("title", metric)
+        n = next((scores[system]["n"] for system in reversed(pair) if system in scores), None)
+        values = [number((scores.get(system) or {}).get("value"), metric) for system in pair]
+        cells = [Text(cell) for cell in (area, "n/a" if n is None else f"{n:,}", title, *values)]
+        cells += [Text(_difference(row, metric)), verdict_text(row)] if len(pair) > 1 else []
+        table.add_row(*cells)
     return table
+
+
+def _area_rows(summary: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any], dict[str, Any] | None]]:
+    """(area on its first line, metric, its scores, its comparison or difference) of each line of the table."""
+    pair = _compared(summary)
+    for area, found in _areas(summary):
+        rows = {
+            row["metric"]: row
+            for row in (*found["comparisons"], *found.get("differences", ()))
+            if [row["a"], row["b"]] == pair
+        }
+        for place, metric in enumerate(_shown(summary, found)):
+            yield area if place == 0 else "", metric, found["metrics"][metric], rows.get(metric)
 
 
 def _areas(summary: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -198,9 +184,12 @@ def _areas(summary: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
             yield title, found
             continue
         for task in found["tasks"]:
-            rows = [row for row in summary["comparisons"] if row["task"] == task]
+            rows = {
+                kind: [row for row in summary.get(kind, ()) if row["task"] == task]
+                for kind in ("comparisons", "differences")
+            }
             name = title if task == group else f"{title}, {task.removeprefix(f'{group}/')}"
-            yield name, {"metrics": summary["tasks"][task]["metrics"], "comparisons": rows}
+            yield name, {"metrics": summary["tasks"][task]["metrics"], **rows}
 
 
 def _shown(summary: dict[str, Any], found: dict[str, Any]) -> list[str]:
@@ -245,6 +234,26 @@ def novelty_table(summary: dict[str, Any]) -> Any:
     for name, part in found["classes"].items():
         scores = [score_text(part["metrics"].get(system), found["metric"]) for system in pair]
         table.add_row(name, f"{part['n']:,}", *scores)
+    return table
+
+
+def curve_table(curve: dict[str, Any]) -> Any:
+    """A line for each number of worked examples: what each system scores with them, and its tokens of context a request."""
+    from rich.table import Table
+
+    points = {(point["system"], point["num_shots"]): point for point in curve["curve"]}
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column(f"worked examples ({curve['title']})")
+    for system in curve["systems"]:
+        for name in (f"{system} (95 %)", "tokens"):
+            table.add_column(name, justify="right", no_wrap=True)
+    for num_shots in curve["num_shots"]:
+        cells = []
+        for system in curve["systems"]:
+            point = points[system, num_shots]
+            tokens = (point["tokens"] or {}).get("value")
+            cells += [score_text(point, curve["metric"]), "n/a" if tokens is None else f"{tokens:,.0f}"]
+        table.add_row(str(num_shots), *cells)
     return table
 
 

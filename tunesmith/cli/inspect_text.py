@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -213,7 +214,7 @@ def _judgement(path: str, found: dict[str, Any]) -> Text:
     careful = f" {lost:,} of {found['rows_in']:,} rows are lost; see above where and why." if lost else ""
     return Text(
         f"Can be trained on: {answered:,} of {found['records']:,} records have an answer.{careful}\n"
-        f"Next: tunesmith init --data {path}"
+        f"Next: tunesmith init --data {shlex.quote(path)}"
     )
 
 

@@ -7,15 +7,25 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
-
 from tunesmith.cli.console import importing, make_progress, print_json, result_console, results_only
 from tunesmith.cli.data import column_map
-from tunesmith.cli.options import Json, argument, flag, value
-from tunesmith.cli.results import number, score_text
+from tunesmith.cli.options import (
+    Columns,
+    Json,
+    MaxNewTokens,
+    MaxSamples,
+    MetricName,
+    NumShots,
+    RunCode,
+    Shots,
+    Tasks,
+    Template,
+    argument,
+    flag,
+    value,
+)
+from tunesmith.cli.results import number, score_text, starred_notes, verdict_text
 from tunesmith.errors import DataError, GateFailed, UsageError
-
-COLORS = {"better": "green", "worse": "red"}
 
 
 def compare(
@@ -25,25 +35,20 @@ def compare(
             "A B [C …]", help="Runs, folders of `evaluate`, models to ask, or with --predictions files of answers."
         ),
     ] = None,
-    tasks: Annotated[
-        list[Path] | None, value("--tasks", metavar="FILE", help="Questions to ask them. May be repeated.")
-    ] = None,
+    tasks: Tasks = None,
     predictions: Annotated[bool, flag("--predictions", help="A, B … are files of answers to the questions.")] = False,
     output: Annotated[
         Path | None,
         value("--output", "-o", metavar="DIR", help="Keep answers and scores here; needed where a model is asked."),
     ] = None,
-    metric: Annotated[
-        str | None, value("--metric", metavar="NAME", help="The metric of the verdict, e.g. verbatim_match.")
-    ] = None,
-    max_samples: Annotated[
-        int | None,
-        typer.Option("--max-samples", min=1, metavar="N", help="At most so many samples per task.", show_default=False),
-    ] = None,
-    columns: Annotated[
-        list[str] | None,
-        value("--columns", metavar="OURS=THEIRS", help="Name a column that is not recognized, e.g. output=label."),
-    ] = None,
+    metric: MetricName = None,
+    max_samples: MaxSamples = None,
+    max_new_tokens: MaxNewTokens = None,
+    shots: Shots = None,
+    num_shots: NumShots = None,
+    template: Template = None,
+    run_code: RunCode = False,
+    columns: Columns = None,
     seeds: Annotated[
         bool, flag("--seeds", help="A, B, C … are runs of one recipe with several seeds: judge the recipe.")
     ] = False,
@@ -53,11 +58,21 @@ def compare(
     with importing():
         from tunesmith.workflows.side_by_side import compare_seeds, compare_systems
 
+    how = {
+        "tasks": tasks or (),
+        "max_samples": max_samples,
+        "max_new_tokens": max_new_tokens,
+        "shots": shots or (),
+        "num_shots": num_shots,
+        "template": template,
+        "run_code": run_code,
+    }
+    given = {**how, "predictions": predictions, "output": output, "columns": columns}
     if seeds:
-        refused = {"--tasks": tasks, "--predictions": predictions, "--output": output, "--max-samples": max_samples}
-        for name, given in refused.items():
-            if given:
-                raise UsageError(f"--seeds compares runs by the answers they hold, so {name} has no meaning beside it.")
+        name = next((name for name, value in given.items() if value), None)
+        if name is not None:
+            option = f"--{name.replace('_', '-')}"
+            raise UsageError(f"--seeds compares runs by the answers they hold, so {option} has no meaning beside it.")
         with results_only():
             summary = compare_seeds(targets or [], metric=metric, console=make_progress())
         print_json(summary) if json else _print_seeds(summary)
@@ -65,22 +80,25 @@ def compare(
     with results_only():
         summary = compare_systems(
             targets or [],
-            tasks=tasks or (),
             predictions=predictions,
             output_dir=output,
-            metric=metric,
-            max_samples=max_samples,
-            columns=column_map(columns or []),
             console=make_progress(),
+            metric=metric,
+            columns=column_map(columns or []),
+            **how,
         )
     print_json(summary) if json else _print_comparison(summary)
 
 
 def _print_comparison(summary: Mapping[str, Any]) -> None:
+    from tunesmith.evaluation.answers import asked_sentence, cautions
+
     print(f"By {summary['metrics'][summary['primary_metric']]['title']}:")
     result_console().print(comparison_table(summary))
-    for sentence in summary["verdict"].values():
-        print(sentence)
+    told = [*starred_notes(_shown(summary)), *summary["verdict"].values(), *cautions(summary)]
+    for sentence in (*told, asked_sentence(summary.get("asked", {}))):
+        if sentence:
+            print(sentence)
     if summary["output"] is not None:
         print(f"Answers and scores: {shlex.quote(summary['output'])}")
         print(f"Report: {shlex.quote(summary['report'])}")
@@ -89,14 +107,14 @@ def _print_comparison(summary: Mapping[str, Any]) -> None:
 def comparison_table(summary: Mapping[str, Any]) -> Any:
     """A line per pair and task, and one for their mean: both scores, the difference, how sure, and the verdict.
 
-    Shown is the metric of the verdict, and on a task without it the first that it has; ``seen from``: the smallest
+    Shown is the metric of the verdict, and on a task without it the first that was compared; ``detectable``: the smallest
     true difference that would have been seen four times in five.
     """
     from rich.table import Table
 
     first, rows = summary["comparisons"][0]["a"], _shown(summary)
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
-    for name in ("task", "n", first, "held against", "", "difference (95 %)", "p", "adjusted", "verdict", "seen from"):
+    for name in ("task", "n", first, "held against", "", "difference (95 %)", "p", "adjusted", "verdict", "detectable"):
         is_word = name in ("task", "held against", "verdict")
         table.add_column(name, justify="left" if is_word else "right", no_wrap=not is_word, min_width=4 if name else 0)
     for row in rows:
@@ -106,17 +124,14 @@ def comparison_table(summary: Mapping[str, Any]) -> Any:
 
 def _shown(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     primary = summary["primary_metric"]
-    metric_of = {
-        task: primary if primary in found["metrics"] else next(iter(found["metrics"]), primary)
-        for task, found in summary["tasks"].items()
-    }
+    rows = summary["comparisons"]
+    compared = {task: [row["metric"] for row in rows if row["task"] == task] for task in summary["tasks"]}
+    metric_of = {task: primary if primary in names else next(iter(names), "") for task, names in compared.items()}
     metric_of |= {"overall": primary} if len(metric_of) > 1 else {}
-    return [row for row in summary["comparisons"] if metric_of.get(row["task"]) == row["metric"]]
+    return [row for row in rows if metric_of.get(row["task"]) == row["metric"]]
 
 
 def _cells(summary: Mapping[str, Any], row: Mapping[str, Any]) -> list[Any]:
-    from rich.text import Text
-
     metric, is_overall = row["metric"], row["task"] == "overall"
     place = summary["overall"] if is_overall else summary["tasks"][row["task"]]["metrics"]
     scores = [number(place[metric].get(row[end], {}).get("value"), metric) for end in ("a", "b")]
@@ -130,7 +145,7 @@ def _cells(summary: Mapping[str, Any], row: Mapping[str, Any]) -> list[Any]:
         difference_text(row),
         p_text(row["p"]),
         p_text(row["p_adjusted"]),
-        Text(row["verdict"] if row["delta"] is not None else "n/a", style=COLORS.get(row["verdict"], "")),
+        verdict_text(row),
         number(row["smallest_detectable_difference"], metric),
     ]
 

@@ -12,52 +12,63 @@ from tunesmith.cli.options import Json, argument, value
 FIRST_FIELDS = 12
 
 
+Source = Annotated[str, argument("FILE", help="A .jsonl, .json, .csv, .tsv or .parquet file (also .gz).")]
+Output = Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="The masked file, same format.")]
+Audit = Annotated[
+    str, typer.Option("--audit", metavar="FILE", help="What was masked where, never the values (.json or .jsonl).")
+]
+Spans = Annotated[
+    str | None, value("--spans", metavar="FILE", help="Places only: row, field, start, end, type; one a line.")
+]
+Mode = Annotated[
+    Literal["placeholder", "surrogate"],
+    typer.Option("--mode", metavar="MODE", help="placeholder (<PERSON>) or surrogate (a made-up name)."),
+]
+Types = Annotated[
+    list[str] | None, value("--types", metavar="TYPE,…", help="Only these, such as EMAIL_ADDRESS,PERSON.")
+]
+MinScore = Annotated[float, typer.Option("--min-score", min=0, max=1, metavar="X", help="How sure a finding must be.")]
+KeyFile = Annotated[
+    str | None,
+    value(
+        "--key-file",
+        metavar="FILE",
+        help="Key for the same surrogates in every file and run (or TUNESMITH_PRIVACY_KEY_FILE).",
+    ),
+]
+Vault = Annotated[
+    str | None, value("--vault", metavar="FILE", help="Keep what was replaced, encrypted. Without it: no way back.")
+]
+VaultKeyFile = Annotated[
+    str | None,
+    value("--vault-key-file", metavar="FILE", help="The key of the vault, another one (or TUNESMITH_VAULT_KEY_FILE)."),
+]
+OnBadRow = Annotated[
+    Literal["raise", "blank"],
+    typer.Option("--on-bad-row", metavar="WHAT", help="raise: stop; blank: an empty row in its place."),
+]
+Ner = Annotated[
+    str | None, value("--ner", metavar="MODEL", help="A spaCy model that finds further names (extra pii-ner).")
+]
+NumWorkers = Annotated[
+    int, typer.Option("--num-workers", min=1, metavar="N", help="Processes; the result is the same.")
+]
+
+
 def mask(
-    path: Annotated[str, argument("FILE", help="A .jsonl, .json, .csv, .tsv or .parquet file (also .gz).")],
-    output: Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="The masked file, same format.")],
-    audit: Annotated[
-        str, typer.Option("--audit", metavar="FILE", help="What was masked where, never the values (.json or .jsonl).")
-    ],
-    spans: Annotated[
-        str | None, value("--spans", metavar="FILE", help="Places only: row, field, start, end, type; one a line.")
-    ] = None,
-    mode: Annotated[
-        Literal["placeholder", "surrogate"],
-        typer.Option("--mode", metavar="MODE", help="placeholder (<PERSON>) or surrogate (a made-up name)."),
-    ] = "placeholder",
-    types: Annotated[
-        list[str] | None, value("--types", metavar="TYPE,…", help="Only these, such as EMAIL_ADDRESS,PERSON.")
-    ] = None,
-    min_score: Annotated[
-        float, typer.Option("--min-score", min=0, max=1, metavar="X", help="How sure a finding must be.")
-    ] = 0.5,
-    key_file: Annotated[
-        str | None,
-        value(
-            "--key-file",
-            metavar="FILE",
-            help="Key for the same surrogates in every file and run (or TUNESMITH_PRIVACY_KEY_FILE).",
-        ),
-    ] = None,
-    vault: Annotated[
-        str | None, value("--vault", metavar="FILE", help="Keep what was replaced, encrypted. Without it: no way back.")
-    ] = None,
-    vault_key_file: Annotated[
-        str | None,
-        value(
-            "--vault-key-file", metavar="FILE", help="The key of the vault, another one (or TUNESMITH_VAULT_KEY_FILE)."
-        ),
-    ] = None,
-    on_bad_row: Annotated[
-        Literal["raise", "blank"],
-        typer.Option("--on-bad-row", metavar="WHAT", help="raise: stop; blank: an empty row in its place."),
-    ] = "raise",
-    ner: Annotated[
-        str | None, value("--ner", metavar="MODEL", help="A spaCy model that finds further names (extra pii-ner).")
-    ] = None,
-    num_workers: Annotated[
-        int, typer.Option("--num-workers", min=1, metavar="N", help="Processes; the result is the same.")
-    ] = 1,
+    path: Source,
+    output: Output,
+    audit: Audit,
+    spans: Spans = None,
+    mode: Mode = "placeholder",
+    types: Types = None,
+    min_score: MinScore = 0.5,
+    key_file: KeyFile = None,
+    vault: Vault = None,
+    vault_key_file: VaultKeyFile = None,
+    on_bad_row: OnBadRow = "raise",
+    ner: Ner = None,
+    num_workers: NumWorkers = 1,
     json: Json = False,
 ) -> None:
     """Replace personal data and secrets in the texts of a file; every row stays in its place.

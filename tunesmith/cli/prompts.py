@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections import Counter
 from pathlib import Path
 from typing import Annotated
@@ -36,6 +37,8 @@ def prompts(
     from tunesmith.files import write_jsonl
 
     names = [name.strip() for name in (kinds or "").split(",") if name.strip()]
+    if kinds is not None and not names:
+        raise UsageError(f"--kinds: names nothing, got `{kinds}`. Leave it out for all kinds.")
     made = fresh_prompts(num, num_checks=_check_range(checks), kinds=names, seed=seed)
     write_jsonl(output, (prompt.to_row(key) for key, prompt in enumerate(made)))
     counts = Counter(kind for prompt in made for kind in prompt.kinds)
@@ -48,7 +51,8 @@ def prompts(
         f"checks   {counts.total():,}: {', '.join(f'{kind} {count:,}' for kind, count in counts.most_common())}"
     )
     console.print(f"output   {output}", soft_wrap=True, markup=False)
-    console.print(f"next     tunesmith evaluate MODEL --tasks {output}", soft_wrap=True, markup=False)
+    next_command = f"tunesmith evaluate MODEL --tasks {shlex.quote(str(output))} --output scores"
+    console.print(f"next     {next_command}", soft_wrap=True, markup=False)
 
 
 def _check_range(text: str) -> tuple[int, int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +14,7 @@ from tunesmith.cli.options import Json, argument
 
 DEFAULT_FOLDER = Path("runs")
 UP_TO_100 = ("bleu", "chrf")
+COLORS = {"better": "green", "worse": "red"}
 
 
 def report(
@@ -59,7 +62,7 @@ def _print_trend(found: list, trends: list, folder: Path) -> None:
         result_console().print(trend_table(told, folder))
     for run, trend in told:
         if trend.note:
-            print(f"{run_name(run.path, folder)}: {trend.note}.")
+            print(f"{run_name(run.path, folder)}: {trend.note}")
 
 
 def trend_table(told: list, folder: Path) -> Any:
@@ -77,7 +80,7 @@ def trend_table(told: list, folder: Path) -> Any:
         if trend.samples not in shared:
             continue
         score = score_text({"value": trend.value, "low": trend.low, "high": trend.high}, run.metric)
-        verdict = Text(trend.verdict or "", style={"better": "green", "worse": "red"}.get(trend.verdict or "", ""))
+        verdict = Text(trend.verdict or "", style=COLORS.get(trend.verdict or "", ""))
         cells = [run_name(run.path, folder), f"{run.metric} {score}", _change_text(trend, run.metric), verdict]
         table.add_row(*cells, spark(trend.values))
     return table
@@ -91,6 +94,25 @@ def _change_text(trend: Any, metric: str) -> str:
     ends = [trend.delta, trend.delta_low, trend.delta_high]
     delta, low, high = ("n/a" if end is None else f"{'+' if end >= 0 else ''}{number(end, metric)}" for end in ends)
     return f"{delta} [{low}, {high}]"
+
+
+def verdict_text(row: dict[str, Any] | None) -> Any:
+    """The verdict of a comparison in its color; a star where p or the interval alone would say otherwise."""
+    from rich.text import Text
+
+    if row is None or row["delta"] is None:
+        return Text("n/a")
+    verdict = row.get("verdict", "not judged")
+    return Text(f"{verdict}{' *' if row.get('note') else ''}", style=COLORS.get(verdict, ""))
+
+
+def starred_notes(rows: Iterable[dict[str, Any]]) -> list[str]:
+    """What each star means: a line for each note, with the comparisons it is of."""
+    places: dict[str, list[str]] = {}
+    for row in rows:
+        if row.get("note"):
+            places.setdefault(row["note"], []).append(f"{row['metric']} on {row['task']}")
+    return [f"* {note} ({', '.join(dict.fromkeys(where))})" for note, where in places.items()]
 
 
 def score_table(summary: dict[str, Any]) -> Any:
@@ -131,14 +153,22 @@ def splits_table(run_dir: Path) -> Any | None:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("test questions")
     table.add_column("families learned")
-    for title, _ in facts.score_columns:
-        table.add_column(title, justify="right")
+    for _, systems in facts.score_columns:
+        table.add_column(_short_name(systems), justify="right")
     lines = [(split.title, _learned_text(split), split.overall) for split in facts.splits]
     lines += [("all together", "", facts.results.overall)] if len(lines) > 1 else []
     for title, learned, result in lines:
         scores = [number(best_of(result, systems).value, facts.results.metric) for _, systems in facts.score_columns]
         table.add_row(title, learned, *scores)
     return table
+
+
+def _short_name(systems: Sequence[str]) -> str:
+    """The head of a narrow column: ``base, 3-shot``, ``nearest example``; of several numbers of examples, the best one."""
+    shots = re.fullmatch(r"(.+)_(\d+)_shot", systems[0])
+    if shots is None:
+        return systems[0].replace("_", " ")
+    return f"{shots[1]}, {shots[2] if len(systems) == 1 else 'k'}-shot"
 
 
 def _learned_text(split: Any) -> str:
@@ -165,9 +195,7 @@ def runs_table(found: list, folder: Path) -> Any:
     from rich.table import Table
     from rich.text import Text
 
-    colors = {
-        "better": "green",
-        "worse": "red",
+    colors = COLORS | {
         "running": "cyan",
         "trained": "cyan",
         "interrupted": "yellow",

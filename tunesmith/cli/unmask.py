@@ -31,4 +31,7 @@ def unmask(
     console.print(f"rows    {found['num_rows']:,} read and written, {found['num_rows_changed']:,} changed")
     console.print(f"values  {found['num_spans']:,} put back")
     console.print(f"output  {found['output']}", soft_wrap=True, markup=False)
+    if not found["num_spans"]:
+        console.print("The vault holds nothing of this file: it is as it was.", style="yellow")
+        return
     console.print("The file holds personal data again: keep it where only those can read it who may.", style="yellow")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -38,14 +39,17 @@ def init(
         str, value("--model", metavar="MODEL", help="Fill in the model: a folder, a run or a hub id.")
     ] = "",
     data: Annotated[
-        list[str] | None, value("--data", metavar="PATH", help="Fill in a source. May be repeated.")
+        list[str] | None,
+        value("--data", metavar="PATH", help="Fill in a source, or a folder of `data curate`. May be repeated."),
     ] = None,
 ) -> None:
     """Write a commented recipe with every field to start from."""
     from tunesmith.files import write_text
     from tunesmith.recipe import init_recipe_text
 
-    text = init_recipe_text(model, data or ())
+    sources = _sources(data or ())
+    is_curated = any(isinstance(source, dict) for source in sources)
+    text = init_recipe_text(model, sources, "none" if is_curated else "")
     if str(path) == "-":
         sys.stdout.write(text)
         return
@@ -55,6 +59,15 @@ def init(
     missing = " and ".join(name for name, value in (("model.name_or_path", model), ("data.sources", data)) if not value)
     print(f"Wrote {path}.{f' Fill in {missing}.' if missing else ''}")
     print(f"Next: tunesmith preview {shlex.quote(str(path))}")
+
+
+def _sources(named: Sequence[str]) -> list[str | dict[str, str]]:
+    """What to read: a folder that `data curate` made is read by its splits."""
+    if not any(Path(name).is_dir() for name in named):
+        return list(named)
+    from tunesmith.curation.data_folder import curated_sources
+
+    return [source for name in named for source in curated_sources(name) or [name]]
 
 
 def preview(
@@ -145,13 +158,13 @@ def _work(recipe, output_dir, overrides, resume, overwrite, dry_run, as_json, *,
 
 def load(path: Path, overrides: list[str] | None, console: Any) -> Any:
     """The recipe with its overrides, its stages checked and its paths found."""
-    from tunesmith.recipe import load_recipe, resolve_paths
+    from tunesmith.recipe import load_recipe, resolve_paths, said_by
 
     recipe = load_recipe(path, overrides or (), notify=console.notice)
     with importing():
         from tunesmith.curation.pipeline import bind_stages
 
-    bind_stages(recipe.curate, path=str(path))
+    bind_stages(recipe.curate, path=said_by("curate", path, overrides or ()))
     return resolve_paths(recipe, path)
 
 

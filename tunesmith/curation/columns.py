@@ -36,15 +36,15 @@ CONTENT_NAMES = (
 SIDE_NAMES = ("system", "history", "tools", "task", "category")
 
 
-def check_columns(columns: Mapping[str, str]) -> None:
-    """Make sure that the map uses our names. Raises `UsageError` with the nearest one."""
+def check_columns(columns: Mapping[str, str], *, said: str = "columns.") -> None:
+    """Make sure that the map uses our names. Raises `UsageError` with the nearest one; ``said``: how a name was given."""
     for name in columns:
         if name not in CONTENT_NAMES + SIDE_NAMES:
             near = (
                 did_you_mean(name, CONTENT_NAMES + SIDE_NAMES)
                 or f" Use some of: {', '.join(CONTENT_NAMES + SIDE_NAMES)}."
             )
-            raise UsageError(f"columns.{name}: no such column name of ours.{near}")
+            raise UsageError(f"{said}{name}: no such column name of ours.{near}")
 
 
 def map_columns(row: Mapping[str, Any], columns: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:

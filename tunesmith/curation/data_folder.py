@@ -24,6 +24,20 @@ FILES = (
 )
 
 
+def curated_sources(folder: Pathlike) -> list[dict[str, str]]:
+    """The splits that `data curate` wrote into a folder (or into ``folder/data``), as sources of a recipe; none where it
+    is no such folder."""
+    for place in (Path(folder), Path(folder) / "data"):
+        if (place / "funnel.json").is_file():
+            files = {split: place / f"{split}.jsonl" for split in SPLITS}
+            return [{"path": str(file), "split": split} for split, file in files.items() if _has_rows(file)]
+    return []
+
+
+def _has_rows(file: Path) -> bool:
+    return file.is_file() and file.stat().st_size > 0
+
+
 def write_prepared(prepared: Prepared, folder: Pathlike) -> Path:
     """Write the splits, ``dropped.jsonl``, ``changes.jsonl``, ``funnel.json``, and the card with its numbers
     (``profile.json``) into a folder; return it.

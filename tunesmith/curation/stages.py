@@ -23,9 +23,11 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from tunesmith.errors import DataError, RecipeError, TunesmithError, UsageError, did_you_mean
+from tunesmith.errors import DataError, TunesmithError, UsageError, did_you_mean
+from tunesmith.recipe import recipe_error
 from tunesmith.records import Drop, Record
 from tunesmith.registry import Registry
+from tunesmith.validation import Problem, Where
 
 Shape = Literal["check", "rewrite", "select"]
 INJECTED = ("seed", "key", "held_out")
@@ -74,23 +76,19 @@ def bind_stages(curate: str | Sequence[str | Mapping[str, Any]], *, path: str = 
 
     Raises `RecipeError` with all problems: unknown list, stage or setting (with the nearest name), wrong type.
     """
-    problems: list[str] = []
     if isinstance(curate, str) and curate not in LISTS:
-        raise RecipeError(
-            path,
-            [
-                f"curate: no such list `{curate}`.{did_you_mean(curate, LISTS)}"
-                " Use none, basic, default or a list of stages."
-            ],
-        )
+        near = did_you_mean(curate, LISTS)
+        told = f"no such list `{curate}`.{near} Use none, basic, default or a list of stages."
+        raise recipe_error(path, [(("curate",), told)])
+    problems: list[Problem] = []
     listed = [curate] if isinstance(curate, str) else curate
     bound = [
-        _bind(item, f"curate[{number}]", problems)
+        _bind(item, ("curate", number), problems)
         for number, named in enumerate(listed)
         for item in (LISTS.get(named, (named,)) if isinstance(named, str) else (named,))
     ]
     if problems:
-        raise RecipeError(path, problems)
+        raise recipe_error(path, problems)
     return [item for item in bound if item is not None]
 
 
@@ -166,22 +164,23 @@ def select(name: str, function: Callable[..., Any], records: Sequence[Record]) -
         )
 
 
-def _bind(item: Any, where: str, problems: list[str]) -> BoundStage | None:
+def _bind(item: Any, where: Where, problems: list[Problem]) -> BoundStage | None:
     settings = {"use": item} if isinstance(item, str) else dict(item)
     name = settings.pop("use", None)
     if not isinstance(name, str):
-        problems.append(f"{where}: a stage needs a name: {{use: drop_empty}}. Known: {', '.join(STAGES.names())}.")
+        known = ", ".join(STAGES.names())
+        problems.append((where, f"a stage needs a name: {{use: drop_empty}}. Known: {known}."))
         return None
     try:
         found = STAGES.get(name)
     except UsageError as error:
         near = did_you_mean(name, [*LISTS, *STAGES.names()])
-        problems.append(f"{where}.use: no such stage `{name}`.{near}" if near else f"{where}.use: {error}")
+        problems.append(((*where, "use"), f"no such stage `{name}`.{near}" if near else str(error)))
         return None
     try:
         return BoundStage(found, _settings_model(found).model_validate(settings).model_dump())
     except ValidationError as error:
-        problems += [_setting_problem(where, found, problem) for problem in error.errors()]
+        problems += [((*where, *problem["loc"]), _setting_problem(found, problem)) for problem in error.errors()]
         return None
 
 
@@ -196,19 +195,19 @@ def _settings_model(stage: Stage) -> type[BaseModel]:
     return create_model(stage.name, __config__=ConfigDict(extra="forbid"), **fields)
 
 
-def _setting_problem(where: str, stage: Stage, problem: Mapping[str, Any]) -> str:
+def _setting_problem(stage: Stage, problem: Mapping[str, Any]) -> str:
     name = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
         known = list(_settings_model(stage).model_fields)
         near = did_you_mean(name, known) or f" It has: {', '.join(known) or 'no settings'}."
-        return f"{where}.{name}: stage `{stage.name}` has no such setting.{near}"
+        return f"stage `{stage.name}` has no such setting.{near}"
     if problem["type"] == "missing":
-        return f"{where}.{name}: stage `{stage.name}` needs it: {{use: {stage.name}, {name}: …}}."
+        return f"stage `{stage.name}` needs it: {{use: {stage.name}, {name}: …}}."
     if problem["type"] == "check":  # says it all itself, see `tunesmith.curation.constraints`
-        return f"{where}.{name}: {problem['msg']}"
+        return problem["msg"]
     if problem["type"] == "sequence_str":
-        return f"{where}.{name}: must be a list: [{problem['input']}]."
-    return f"{where}.{name}: {problem['msg'][0].lower()}{problem['msg'][1:]}."
+        return f"must be a list: [{problem['input']}]."
+    return f"{problem['msg'][0].lower()}{problem['msg'][1:]}."
 
 
 def _run_check(name: str, function: Callable[..., str | None], records: Sequence[Record]):

@@ -13,6 +13,7 @@ from tunesmith.evaluation.lines import expected
 from tunesmith.evaluation.scorers import is_scored
 from tunesmith.evaluation.systems import BASE, BASELINES, TUNED
 from tunesmith.files import read_jsonl
+from tunesmith.lm import FAILED
 
 Row = dict[str, Any]  # a line of eval/SYSTEM/TASK.jsonl
 Answers = Mapping[str, list[Row]]  # task → its lines
@@ -93,8 +94,64 @@ def _keyed(rows: Sequence[Row]) -> dict[tuple[str, int], Row]:
     return found
 
 
-def count_answers(tasks: Answers) -> dict[str, int]:
-    """How many answers a system gave, how many were cut short, and how many are empty; a text only scored is no answer."""
+def count_answers(tasks: Answers) -> dict[str, Any]:
+    """How many answers a system gave, and of how many that is not the whole truth: a text only scored is no answer.
+
+    ``num_cut`` at the length limit, ``num_empty``; of the empty ones ``num_failed``, which a server did not give (the most
+    frequent reason: ``failure``), and ``num_too_long``, to prompts that left no room for one.
+    """
     rows = [row for lines in tasks.values() for row in lines if not expected(row, "likelihood")]
-    num_cut = sum(row.get("finish_reason") == "length" for row in rows)
-    return {"n": len(rows), "num_cut": num_cut, "num_empty": sum(not row["prediction"].strip() for row in rows)}
+    ends = Counter(row.get("finish_reason") for row in rows)
+    reasons = Counter(row.get("failure", "") for row in rows if row.get("finish_reason") == FAILED)
+    counts = {
+        "n": len(rows),
+        "num_cut": ends["length"],
+        "num_empty": sum(not row["prediction"].strip() for row in rows),
+        "num_failed": ends[FAILED],
+        "num_too_long": ends["prompt_too_long"],
+    }
+    return counts | ({"failure": reasons.most_common(1)[0][0]} if reasons else {})
+
+
+def cautions(summary: Mapping[str, Any]) -> list[str]:
+    """A sentence for whatever makes a system score lower than it deserves, with the number of answers."""
+    told = []
+    for system, found in summary.get("answers", {}).items():
+        of, were = f"of {found['n']:,}", "was" if found.get("num_cut") == 1 else "were"
+        if found.get("num_failed"):
+            told.append(
+                f"{system}: {found['num_failed']:,} {of} samples failed and count as wrong ({found['failure'].rstrip('.')}). "
+                "The same command asks them again."
+            )
+        if found.get("num_too_long"):
+            told.append(
+                f"{system}: {found['num_too_long']:,} {of} prompts were longer than the model's context and count as wrong."
+            )
+        if found.get("num_cut"):
+            told.append(
+                f"{system}: {found['num_cut']:,} {of} answers {were} cut at the length limit, so the score may be too low."
+            )
+    return told
+
+
+def asked_sentence(asked: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """Whether systems were asked alike, in words; None where fewer than two were asked, or it is not known how.
+
+    ``asked``: system → ``template`` (its name; None behind an API), ``template_sha256``, ``stop``, ``num_shots``.
+    """
+    if len(asked) < 2:
+        return None
+    ways = {(how["template_sha256"], how["num_shots"]) for how in asked.values()}
+    if len(ways) == 1:
+        how = next(iter(asked.values()))
+        return f"All were asked alike: {_manner_words(how)}."
+    told = "; ".join(f"{system} {_manner_words(how)}" for system, how in asked.items())
+    hint = "" if TUNED in asked else " To ask all with one template: --template NAME."
+    return f"Not all were asked alike: {told}.{hint}"
+
+
+def _manner_words(how: Mapping[str, Any]) -> str:
+    names = {None: "through an API, which applies its own template", "own": "with its own chat template"}
+    words = names.get(how["template"], f"with the template {how['template']}")
+    shots = how["num_shots"]
+    return words + (f" and {shots} worked example{'s' * (shots != 1)}" if shots else "")

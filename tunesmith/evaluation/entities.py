@@ -198,25 +198,27 @@ def _json_in(answer: str) -> Any:
 
 
 def _json_mentions(value: Any, known: set[str]) -> Iterator[tuple[str, str]]:
-    if isinstance(value, list):
-        if len(value) == 2 and all(isinstance(part, str) for part in value):
-            yield from _pair(value[0], value[1], known)
-            return
+    """The (type, text) pairs that a JSON value names, in the order it does."""
+    if isinstance(value, list) and len(value) == 2 and all(isinstance(part, str) for part in value):
+        yield from _pair(value[0], value[1], known)
+    elif isinstance(value, list):
         for item in value:
             yield from _json_mentions(item, known)
     elif isinstance(value, dict):
         text, type = (_first_text(value, keys) for keys in (TEXT_KEYS, TYPE_KEYS))
-        if text is not None and type is not None:
-            yield type, text
-            return
-        for name, part in value.items():
-            if _type_key(name) in known:
-                texts = part if isinstance(part, list) else [part]
-                yield from ((name, text) for text in texts if isinstance(text, str))
-            elif isinstance(part, list | dict):
-                yield from _json_mentions(part, known)
-            elif isinstance(part, str) and _type_key(part) in known:
-                yield part, name
+        named = [(type, text)] if text is not None and type is not None else None
+        yield from named or (pair for name, part in value.items() for pair in _member_mentions(name, part, known))
+
+
+def _member_mentions(name: str, part: Any, known: set[str]) -> Iterator[tuple[str, str]]:
+    """Those of ``{"LOC": ["Oslo"]}``, ``{"Oslo": "LOC"}``, or of whatever else stands under a name."""
+    if _type_key(name) in known:
+        texts = part if isinstance(part, list) else [part]
+        yield from ((name, text) for text in texts if isinstance(text, str))
+    elif isinstance(part, list | dict):
+        yield from _json_mentions(part, known)
+    elif isinstance(part, str) and _type_key(part) in known:
+        yield part, name
 
 
 def _first_text(row: Mapping[str, Any], keys: Sequence[str]) -> str | None:

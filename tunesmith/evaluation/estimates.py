@@ -15,19 +15,23 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from tunesmith import stats
 from tunesmith.evaluation.answers import Answers
-from tunesmith.evaluation.metrics import Kind, Measurement, Metric, measure_task, task_kind
+from tunesmith.evaluation.measurements import Measurement, measure_task
+from tunesmith.evaluation.metrics import Metric
 from tunesmith.evaluation.systems import Pair
+from tunesmith.evaluation.task_kinds import Kind, task_kind
 from tunesmith.stats import Floats, Interval
 
 OWN_SPLIT = "test"  # the group of samples that no test file brought
 SAMPLES = "samples"
+FEWEST_FOR_SPREAD = 20
+"""From fewer scores their spread is not known well enough to say which difference would have been seen."""
 
 
 @dataclass(frozen=True)
@@ -229,15 +233,15 @@ def _difference(measurement: Measurement, pair: Pair, resampled: Floats, swapped
         return Difference(
             estimate, stats.mcnemar_p(only_a, only_b), swapped, detectable, stats.mcnemar_mid_p(only_a, only_b)
         )
+    finite = resampled[np.isfinite(resampled)]
     if metric.on_log_scale:
-        finite = resampled[np.isfinite(resampled)]
-        interval = stats.percentile_interval(finite) if n > 1 and len(finite) else None
+        interval = stats.percentile_interval(finite, stats.small_sample_z(n)) if n > 1 and len(finite) else None
     else:
         without = stats.jackknife(rows_b, measurement.score) - stats.jackknife(rows_a, measurement.score)
         interval = stats.resampled_interval(value, without, resampled)
     exact = 2 ** len(rows_a) <= len(swapped)
     p = _exact_swap_p(measurement, pair, value) if exact else stats.swap_p(swapped, value)
-    spread = float(resampled[np.isfinite(resampled)].std()) if np.isfinite(resampled).any() else 0.0
+    spread = float(finite.std()) if len(finite) and n >= FEWEST_FOR_SPREAD else 0.0
     detectable = stats.smallest_detectable_difference(spread) or None
     return Difference(Estimate(value, _around(value, interval, n, bounds), n, resampled), p, swapped, detectable)
 
@@ -277,7 +281,11 @@ def mean_estimate(estimates: Sequence[Estimate]) -> Estimate:
 
 
 def mean_difference(differences: Sequence[Difference]) -> Difference:
-    """The difference of the means over tasks, with a test stratified by task."""
+    """The difference of the means over tasks, with a test stratified by task.
+
+    The interval put together from those of small tasks is wide: each of them allows for a variance it hardly knows, and the
+    mean takes over all of that. The test has all samples, so where it rejects 0 the interval leaves out 0 too.
+    """
     if len(differences) == 1:
         return differences[0]
     estimate = mean_estimate([difference.estimate for difference in differences])
@@ -285,8 +293,20 @@ def mean_difference(differences: Sequence[Difference]) -> Difference:
         swapped = np.mean([difference.swapped for difference in differences], axis=0)
     parts = [difference.detectable for difference in differences if difference.detectable is not None]
     detectable = float(np.sqrt(np.square(parts).sum()) / len(parts)) if len(parts) == len(differences) else None
-    p = stats.swap_p(swapped, estimate.value) if np.isfinite(estimate.value) else None
+    if not np.isfinite(estimate.value):
+        return Difference(estimate, None, swapped, detectable)
+    p = stats.swap_p(swapped, estimate.value)
+    if p < stats.ALPHA and estimate.interval is not None:
+        estimate = replace(estimate, interval=_not_rejected(estimate.value, estimate.interval, swapped))
     return Difference(estimate, p, swapped, detectable)
+
+
+def _not_rejected(value: float, interval: Interval, swapped: Floats) -> Interval:
+    """The interval of a significant difference, its end towards 0 no further off than what p calls significant."""
+    most_as_large = int(np.ceil(stats.ALPHA * (len(swapped) + 1))) - 2  # as `stats.swap_p` counts them
+    reach = float(np.sort(np.nan_to_num(np.abs(swapped)))[::-1][most_as_large])
+    low, high = interval
+    return (max(low, value - reach), high) if value > 0 else (low, min(high, value + reach))
 
 
 def overall_values(metric: Metric, results: Sequence[Result], systems: Sequence[str]) -> dict[str, Estimate]:

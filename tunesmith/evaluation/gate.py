@@ -4,8 +4,9 @@
     rougeL@translate>=0.3       one task, or one group of tasks (a test file or a suite)
     no regression on general    no figure of the group significantly worse than the base's
 
-A condition is judged on the value, or ``sure``: on the end of its 95 % interval that is nearer to failing. A figure that
-is not there, or undefined, fails its condition.
+A condition is judged on the value, or ``sure``: on the end of its 95 % interval that is nearer to failing. What cannot be
+told fails, and is named: a figure that is not there or undefined, and where no regression is asked for, also one task that
+was never compared. Figures that only describe (spread, flips, drops) have no regression.
 """
 
 from __future__ import annotations
@@ -16,16 +17,16 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from tunesmith.errors import UsageError, did_you_mean
-from tunesmith.evaluation.metrics import METRICS, PRIMARY
+from tunesmith.evaluation.comparisons import FEWEST_TO_TELL
+from tunesmith.evaluation.metrics import METRICS, check_metric_names, is_judged
 from tunesmith.evaluation.runner import OVERALL
 from tunesmith.evaluation.suites import SUITES
 from tunesmith.evaluation.systems import BASE
+from tunesmith.evaluation.task_kinds import PRIMARY
 from tunesmith.evaluation.verdict import headline
 from tunesmith.stats import zero_failures_bound
 
 EVERYTHING = "all"
-FEWEST_TO_TELL = 6
-"""Of fewer paired samples even the clearest loss has p = 2 / 2^5 > 0.05, so a gate on them could never fail."""
 _CONDITION = re.compile(
     r"\s*(?P<metric>[\w.-]+)\s*(?:@\s*(?P<scope>.+?))?\s*(?P<sign>>=|<=|>|<)\s*(?P<threshold>[-+]?[\d.]+(?:e[-+]?\d+)?)\s*"
 )
@@ -81,9 +82,7 @@ def parse_condition(text: str, option: str) -> Condition:
         threshold = None
     if found is None or threshold is None:
         raise UsageError(f'{option} "{text}": expected METRIC[@TASK_OR_GROUP], a sign and a number: "{example}".')
-    if found["metric"] not in METRICS:
-        near = did_you_mean(found["metric"], METRICS) or f" There are: {', '.join(METRICS)}."
-        raise UsageError(f'{option} "{text}": no such metric `{found["metric"]}`.{near}')
+    check_metric_names([found["metric"]], f'{option} "{text}"')
     if (option == "--min") != found["sign"].startswith(">"):
         other = "--max" if option == "--min" else "--min"
         raise UsageError(f'{option} "{text}": points the other way. Write {other} for that, or turn the sign round.')
@@ -117,30 +116,35 @@ def _failures_note(metric: str, cell: Mapping[str, Any]) -> str:
 def judge_regression(summary: Mapping[str, Any], text: str, system: str | None = None) -> Judged:
     """Whether nothing of a group (or task, or `all`; ``METRIC@`` before it for one metric) is significantly worse.
 
-    Looked at are the group's tasks, each by the metric of its kind, p adjusted for their number; and their mean.
+    Looked at are the group's tasks, each by the metric of its kind, p adjusted for their number; and their mean. With a
+    metric, those of its tasks that have it. A task among them that was never compared fails the condition, and is named.
     """
     system = system_of(summary, system)
-    metric, at, scope = text.partition("@") if "@" in text else ("", "", text)
-    name = f"no regression on {text}"
-    if metric and metric not in METRICS:
-        near = did_you_mean(metric, METRICS) or f" There are: {', '.join(METRICS)}."
-        raise UsageError(f"--no-regression {text}: no such metric `{metric}`.{near}")
+    metric, scope = text.split("@", 1) if "@" in text else ("", text)
+    check_metric_names([metric] if metric else [], f"--no-regression {text}", judged=True)
     place = _place(summary, "" if scope == EVERYTHING else scope, f"--no-regression {text}")
-    rows = _rows(summary, place, system, metric)
+    rows, missing = _rows(summary, place, system, metric)
+    holds, note = _judge_rows(rows, missing, system)
+    return Judged(f"no regression on {text}", holds, note=note)
+
+
+def _judge_rows(rows: Sequence[Mapping[str, Any]], missing: Sequence[str], system: str) -> tuple[bool, str]:
+    """Whether none of the comparisons is a loss and none is missing, and why not in words."""
     if not rows:
-        return Judged(name, False, note=f"n/a: {system} was compared with nothing there")
+        return False, f"n/a: {system} was compared with nothing there"
     worse = [row for row in rows if row["verdict"] == "worse"]
     if worse:
-        return Judged(name, False, note=f"worse: {'; '.join(map(_drop, worse))}")
-    undefined = [row for row in rows if row["p"] is None]
+        return False, f"worse: {'; '.join(map(_drop, worse))}"
+    undefined = [f"{row['metric']} on {row['task']}" for row in rows if row["p"] is None]
     if undefined:
-        where = "; ".join(f"{row['metric']} on {row['task']}" for row in undefined)
-        return Judged(name, False, note=f"n/a: undefined for {system} or what it is compared with: {where}")
+        return False, f"n/a: undefined for {system} or what it is compared with: {'; '.join(undefined)}"
+    if missing:
+        return False, f"n/a: never compared, so no loss could be seen: {'; '.join(missing)}"
     if all(row["n"] < FEWEST_TO_TELL for row in rows):
-        return Judged(name, False, note=f"n/a: no difference on fewer than {FEWEST_TO_TELL} samples can be significant")
+        return False, f"n/a: no difference on fewer than {FEWEST_TO_TELL} samples can be significant"
     smallest = rows[-1].get("smallest_detectable_difference")  # absent in a summary of an older version
     unseen = f"; a true loss of less than {smallest:.3g} {rows[-1]['metric']} would often go unseen" if smallest else ""
-    return Judged(name, True, note=f"nothing significantly worse{unseen}")
+    return True, f"nothing significantly worse{unseen}"
 
 
 def _drop(row: Mapping[str, Any]) -> str:
@@ -149,26 +153,33 @@ def _drop(row: Mapping[str, Any]) -> str:
     return f"{where} by {row['metric']} {row['delta']:+.3g}{interval}"
 
 
-def _rows(summary: Mapping[str, Any], place: Mapping[str, Any], system: str, metric: str) -> list[dict[str, Any]]:
-    """The comparisons of the system with its rival: of each task of a place, and of their mean, last."""
+def _rows(
+    summary: Mapping[str, Any], place: Mapping[str, Any], system: str, metric: str
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """The comparisons of the system with its rival: of each task of a place, and of their mean, last.
+
+    Second: what should be there and is not, as METRIC on TASK.
+    """
     rival = BASE if BASE in summary["systems"] and system != BASE else headline(summary)["a"]
-    wanted = {task: metric or _metric_of(summary["tasks"][task]) for task in place["tasks"]}
+    tasks = {task: summary["tasks"][task] for task in place["tasks"]}
+    wanted = {task: metric or _metric_of(told) for task, told in tasks.items() if metric in ("", *told["metrics"])}
     by_key = {
         (row["task"], row["metric"]): row for row in summary["comparisons"] if (row["a"], row["b"]) == (rival, system)
     }
     found = [by_key[key] for key in wanted.items() if key in by_key]
+    missing = [f"{name or 'any figure'} on {task}" for task, name in wanted.items() if (task, name) not in by_key]
     means = [
         row
         for row in place["comparisons"]
         if row["task"] == OVERALL and (row["a"], row["b"]) == (rival, system) and row["metric"] in wanted.values()
     ]
-    return found + means if len(wanted) > 1 else found
+    return (found + means if len(wanted) > 1 else found), missing
 
 
 def _metric_of(task: Mapping[str, Any]) -> str:
-    """The metric a task is judged by: that of its kind, else the first it has."""
-    primary = PRIMARY.get(task["kind"], "")
-    return primary if primary in task["metrics"] else next(iter(task["metrics"]), "")
+    """The metric a task is judged by: that of its kind, else the first it has that can be judged; empty without any."""
+    judged = [name for name in task["metrics"] if is_judged(name)]
+    return next((name for name in (PRIMARY.get(task["kind"]), *judged) if name in judged), "")
 
 
 def _place(summary: Mapping[str, Any], scope: str, text: str) -> dict[str, Any]:

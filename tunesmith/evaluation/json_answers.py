@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -25,6 +25,8 @@ from tunesmith.evaluation.lines import Line, Scored, expected
 FENCE = re.compile(r"\s*```[ \t]*(?:json|JSON)?[ \t]*\n(.*?)\n?[ \t]*```\s*", re.DOTALL)
 NONE = object()
 MAX_SHOWN = 200
+OF_DATA = ("const", "enum", "default", "examples")  # keywords whose values are answers, not schemas
+BY_NAME = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "dependencies")
 
 
 def parse_answer(text: str) -> Any:
@@ -88,15 +90,24 @@ def check_schema(schema: Any, where: str) -> None:
         raise DataError(f"{where} is no JSON Schema: {_short(error.message)} (at {path}). Correct the row.") from None
     except RecursionError:
         raise DataError(f"{where} is nested too deeply to be a JSON Schema. Correct the row.") from None
-    _check_parts(schema, where)
+    for part in _schemas_in(schema):
+        _check_part(part, where)
 
 
-def _check_parts(part: Any, where: str) -> None:
-    if isinstance(part, list):
-        for item in part:
-            _check_parts(item, where)
-    if not isinstance(part, dict):
+def _schemas_in(schema: Any) -> Iterator[Mapping[str, Any]]:
+    """A schema and those inside of it; what only looks like one, in ``const``, ``enum`` and their like, is data."""
+    if not isinstance(schema, dict):
         return
+    yield schema
+    for keyword, value in schema.items():
+        if keyword in OF_DATA:
+            continue
+        is_named = keyword in BY_NAME and isinstance(value, dict)
+        for part in value.values() if is_named else value if isinstance(value, list) else [value]:
+            yield from _schemas_in(part)
+
+
+def _check_part(part: Mapping[str, Any], where: str) -> None:
     reference = part.get("$ref")
     if isinstance(reference, str) and not reference.startswith("#"):
         raise DataError(f"{where} refers to `{_short(reference)}`; nothing is fetched. Put its definition in $defs.")
@@ -111,8 +122,6 @@ def _check_parts(part: Any, where: str) -> None:
                 f"{where} has a pattern that could take forever on some answer: `{_short(pattern)}`. Write it without "
                 "look-around and back-references."
             ) from None
-    for item in part.values():
-        _check_parts(item, where)
 
 
 @lru_cache(maxsize=256)

@@ -23,8 +23,9 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.preprocessing import normalize
 
 from tunesmith.evaluation.answers import Answers
-from tunesmith.evaluation.metrics import choose_metrics
-from tunesmith.evaluation.rephrasings import Request, last_request
+from tunesmith.evaluation.measurements import choose_metrics
+from tunesmith.evaluation.rephrasings import last_request
+from tunesmith.evaluation.request_parts import Request
 from tunesmith.evaluation.samples import Sample
 from tunesmith.evaluation.summary import summarize_answers
 from tunesmith.evaluation.texts import words

@@ -12,8 +12,11 @@ A column that is a record's task (``category``, ``task`` …) divides a file int
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +30,11 @@ from tunesmith.evaluation.samples import Sample
 from tunesmith.files import Pathlike, Row, read_rows
 from tunesmith.progress import Progress
 from tunesmith.records import Drop, Message, Record, row_id
+from tunesmith.rendering import fewshot
 
 TASK_COLUMNS = ("task", "category")
+SUGGESTED_COLUMNS = re.compile(r"columns: \{(.*)\}")
+NAMED_COLUMN = re.compile(r"(\w+): (?:\"([^\"]*)\"|([^,\"]+))")
 
 
 def file_samples(
@@ -64,6 +70,50 @@ def file_samples(
             _refuse_one_name_for_two(asked)
         samples |= found
     return samples
+
+
+def shot_records(
+    paths: Sequence[Pathlike],
+    tasks: Sequence[Pathlike],
+    questions: Mapping[str, Sequence[Sample]],
+    console: Progress,
+    *,
+    columns: Mapping[str, str] | None = None,
+) -> list[Record]:
+    """Records to take worked examples from: of one file for all the test files, or of one for each of them in order.
+
+    Those that ask what one of the questions asks are left out, and that is told.
+
+    Raises:
+        UsageError: a file is one of questions too, or there are neither one nor as many as test files.
+    """
+    if len(paths) > 1 and len(paths) != len(tasks):
+        raise UsageError(f"--shots: {len(paths)} files for {len(tasks)} of --tasks. Give one for all, or one for each.")
+    of_questions = {Path(path).resolve() for path in tasks}
+    twice = next((path for path in paths if Path(path).resolve() in of_questions), None)
+    if twice is not None:
+        raise UsageError(
+            f"--shots {twice}: holds the questions, and an example must not be one of them. Give another file."
+        )
+    known = {text for samples in questions.values() for sample in samples for text in _asked(sample.prompt)}
+    kept: list[Record] = []
+    for path, task in zip(paths, tasks if len(tasks) == len(paths) else [None] * len(paths)):
+        first = None if columns else _first_row(str(path))
+        found = _records_of(str(path), console, columns, is_tagged_file=first is not None and is_tagged(first))
+        others = [record for record in found if known.isdisjoint(_asked(record.messages))]
+        if len(others) < len(found):
+            num_left_out = len(found) - len(others)
+            console.warn(
+                f"{path}: {num_left_out:,} of its records left out as examples, for they ask what a question asks."
+            )
+        family = _group_name(Path(task)) if task is not None else ""
+        kept += [replace(record, task=record.task or family) for record in others]
+    return kept
+
+
+def _asked(messages: Sequence[Message]) -> frozenset[str]:
+    """What the user says in them, without differences of case and white space."""
+    return fewshot.asked(Record("", tuple(messages)))
 
 
 def _refuse_naming_twice(paths: Sequence[Pathlike]) -> None:
@@ -107,23 +157,38 @@ def _records_of(
     if is_tagged_file:
         found, drops = _tagged_records(path)
     else:
-        found, drops, _ = read_records(path, require_answer=False, columns=columns)
+        try:
+            found, drops, _ = read_records(path, require_answer=False, columns=columns)
+        except DataError as error:  # of no use at all; it names columns as a recipe does
+            raise DataError(SUGGESTED_COLUMNS.sub(lambda named: _as_flags(named[0]), str(error))) from error
     kept = [record for record in found if _is_scorable(record)]
     lost = [Drop(record.id, record.source, "read", "no_answer", "") for record in found if not _is_scorable(record)]
     drops = [*drops, *lost]
     if not kept:
-        first = min(drops, key=lambda drop: _line_number(drop.source)).source if drops else path
-        raise DataError(
-            f"{path}: none of its {len(drops):,} rows says what a right answer is, so there is nothing to score. "
-            f"{first}: add the answer (or references, json_schema, tests, instruction_id_list), or name the column it "
-            "stands in with columns: {output: NAME}."
-        )
+        raise _nothing_to_score(path, drops)
     if drops:
         reasons = ", ".join(f"{why} {count}" for why, count in Counter(drop.reason for drop in drops).most_common())
         counts = f"{len(kept) + len(drops):,} rows in = {len(kept):,} kept + {len(drops):,} dropped"
         first = min(drops, key=lambda drop: _line_number(drop.source))
         console.warn(f"{path}: {counts} ({reasons}), the first at {first.source}")
     return kept
+
+
+def _nothing_to_score(path: str, drops: Sequence[Drop]) -> DataError:
+    first = min(drops, key=lambda drop: _line_number(drop.source)) if drops else Drop("", path, "read", "", "")
+    flags = _as_flags(first.detail) or "--columns output=NAME"
+    return DataError(
+        f"{path}: none of its {len(drops):,} rows says what a right answer is, so there is nothing to score. "
+        f"{first.source}: add the answer (or references, json_schema, tests, instruction_id_list), or say which columns "
+        f"hold question and answer: {flags}."
+    )
+
+
+def _as_flags(detail: str) -> str:
+    """The column map that a reader suggests, ``columns: {input: a, output: b}``, as it is typed behind a verb."""
+    suggested = SUGGESTED_COLUMNS.search(detail)
+    pairs = NAMED_COLUMN.findall(suggested[1]) if suggested is not None else []
+    return " ".join(f"--columns {shlex.quote(f'{ours}={quoted or plain}')}" for ours, quoted, plain in pairs)
 
 
 def _is_scorable(record: Record) -> bool:

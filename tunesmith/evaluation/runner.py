@@ -31,7 +31,7 @@ from tunesmith.files import (
     write_json,
     write_jsonl,
 )
-from tunesmith.lm import FAILED, Completion, LanguageModel, OnAnswer, Sampling
+from tunesmith.lm import FAILED, Completion, LanguageModel, NoAnswers, OnAnswer, Sampling
 from tunesmith.records import Record, canonical_json
 
 OVERALL = "overall"
@@ -124,16 +124,16 @@ def answer_samples(
     refuse_unless_allowed(_plain_questions(samples), run_code)
     folder = Path(eval_dir) / system
     _claim(folder, {"system": system, "identity": identity, "sampling": _plain(asdict(sampling))})
-    done = on_done or (lambda count: None)
+    done, has_answered = on_done or (lambda count: None), False
     with AnswerStore(folder / PARTIAL) as store:
         for task, name in task_file_names(samples).items():
             if _is_answered(folder / name, samples[task]):
                 done(len(samples[task]))
+                has_answered = True
                 continue
             store.answers |= _answers_in(folder / name, task)
-            _write_answers(
-                folder / name, samples[task], _ask(lm, task, samples[task], sampling, store, done), run_code=run_code
-            )
+            answers = _ask(lm, task, samples[task], sampling, store, done, has_answered=has_answered)
+            _write_answers(folder / name, samples[task], answers, run_code=run_code)
     store.remove()
 
 
@@ -215,8 +215,10 @@ def _ask(
     sampling: Sampling,
     store: AnswerStore,
     on_done: Callable[[int], None],
+    *,
+    has_answered: bool,
 ) -> list[Completion]:
-    """The answers to the samples: those that are kept, and the others asked."""
+    """The answers to the samples: those that are kept, and the others asked. ``has_answered``: the system, other tasks."""
     keys = question_keys(task, [_question(_plain(sample.to_dict())) for sample in samples])
     missing = store.missing(keys)
     on_done(len(keys) - len(missing))
@@ -229,7 +231,8 @@ def _ask(
             on_done(1)
 
     try:
-        asked = _answers_of(lm, [samples[position] for position in missing], sampling, keep)
+        some = [samples[position] for position in missing]
+        asked = _answers_of(lm, some, sampling, keep, may_fail=has_answered or bool(store.answers))
     except ModelError as error:
         num_kept = len(keys) - len(store.missing(keys))
         raise ModelError(
@@ -242,14 +245,20 @@ def _ask(
 
 
 def _answers_of(
-    lm: LanguageModel | AnswerFunction, samples: Sequence[Sample], sampling: Sampling, keep: OnAnswer
+    lm: LanguageModel | AnswerFunction, samples: Sequence[Sample], sampling: Sampling, keep: OnAnswer, *, may_fail: bool
 ) -> list[Completion]:
+    """``may_fail``: all of these questions, since others were answered."""
     if not samples:
         return []
-    if not hasattr(lm, "generate"):
-        return lm(samples, keep)
     tools = [sample.tools for sample in samples] if any(sample.tools for sample in samples) else None
-    return lm.generate([sample.prompt for sample in samples], sampling, tools=tools, on_answer=keep)
+    try:
+        if not hasattr(lm, "generate"):
+            return lm(samples, keep)
+        return lm.generate([sample.prompt for sample in samples], sampling, tools=tools, on_answer=keep)
+    except NoAnswers as error:
+        if not may_fail:
+            raise
+        return error.completions
 
 
 def _write_answers(
@@ -395,7 +404,10 @@ def _candidates(prediction: _Prediction, index: _Index, samples: Sequence[Sample
     both = [position for position in by_name if position in by_prompt]
     candidates = both or by_name or by_prompt
     if not candidates:
-        raise DataError(f"{prediction.source}: fits no sample by `id`, `key` or exact `prompt`. Correct or remove it.")
+        raise DataError(
+            f"{prediction.source}: fits no sample by `id`, `key` or exact `prompt`; a question without a right "
+            "answer is none. Correct or remove it."
+        )
     if len({_prompt_text(samples[position]) for position in candidates}) > 1:
         raise DataError(f"{prediction.source}: fits {len(candidates)} different samples. Give `prompt` beside `id`.")
     return candidates

@@ -11,7 +11,7 @@ wrong: the shares always, sometimes and never right).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -22,9 +22,12 @@ from tunesmith import stats
 from tunesmith.evaluation.answers import Answers, Row
 from tunesmith.evaluation.comparisons import judge
 from tunesmith.evaluation.estimates import OWN_SPLIT, Estimate, estimate, generators, mean_estimate
-from tunesmith.evaluation.metrics import METRICS, Measurement, measure_task, task_kind
+from tunesmith.evaluation.measurements import Measurement, measure_task
+from tunesmith.evaluation.metrics import METRICS, is_judged
 from tunesmith.evaluation.runner import OVERALL
+from tunesmith.evaluation.suites.suite import is_own
 from tunesmith.evaluation.summary import headline_metric, metrics_of_suite
+from tunesmith.evaluation.task_kinds import task_kind
 from tunesmith.evaluation.texts import Writing, normalize_answer
 from tunesmith.stats import Floats
 
@@ -56,19 +59,20 @@ class OverRuns:
             return row
         interval, p = self.difference
         delta = float(np.mean(self.deltas))
-        adjusted = p if p_adjusted is None else p_adjusted
-        verdict = judge(delta, adjusted, METRICS[self.metric].higher_is_better)
-        return row | {
+        row |= {
             "base": float(np.mean([estimate.value for estimate in self.bases.values()])),
             "delta": delta,
             "deltas": dict(zip(self.runs, self.deltas)),
             "sd_of_deltas": float(np.std(self.deltas, ddof=1)),
             "low": interval[0],
             "high": interval[1],
-            "p": p,
-            "p_adjusted": adjusted,
-            "verdict": verdict if len(self.runs) >= MIN_RUNS else "no difference",
         }
+        if not is_judged(self.metric):
+            return row
+        adjusted = p if p_adjusted is None else p_adjusted
+        verdict = judge(delta, adjusted, interval, METRICS[self.metric].higher_is_better is not False)
+        verdict = verdict if len(self.runs) >= MIN_RUNS else "no difference"
+        return row | {"p": p, "p_adjusted": adjusted, "verdict": verdict}
 
     @property
     def deltas(self) -> list[float]:
@@ -102,8 +106,12 @@ def summarize_seeds(
     found = {task: _measure(task, tuned, base, seed, num_resamples) for task in sorted(first)}
     chosen = headline_metric((first[task][0].get("group") or OWN_SPLIT, task_kind(first[task])) for task in found)
     metrics = [name for name in METRICS if any(name in values for values in found.values())]
-    primary = next((name for name in (metric, chosen, *metrics) if name in metrics), metrics[0])
-    rows = [row for name in metrics for row in _rows(name, {t: v[name] for t, v in found.items() if name in v}, names)]
+    judged = [name for name in metrics if is_judged(name)]
+    primary = next((name for name in (metric, chosen, *judged) if name in judged), metrics[0])
+    own = {task for task in found if is_own(first[task][0].get("group") or OWN_SPLIT)}
+    rows = []
+    for name in metrics:
+        rows += _rows(name, {task: values[name] for task, values in found.items() if name in values}, names, own)
     return {
         "runs": names,
         "primary_metric": primary,
@@ -121,20 +129,24 @@ def _measure(
     lines |= {_base_of(name): answers[task] for name, answers in base.items()}
     measurements: Sequence[Measurement] = measure_task(lines, metrics_of_suite(tuned[next(iter(tuned))][task]))[0]
     found, _ = estimate(measurements, [], generators(task, seed), num_resamples)
-    return {name: values for name, values in found.items() if len(values) == len(lines)}
+    return {
+        name: values
+        for name, values in found.items()
+        if len(values) == len(lines) and all(np.isfinite(estimate.value) for estimate in values.values())
+    }
 
 
 def _base_of(run: str) -> str:
     return f"base of {run}"
 
 
-def _rows(metric: str, by_task: Mapping[str, Estimates], names: Sequence[str]) -> list[dict[str, Any]]:
-    """A metric on each task, p adjusted for their number, and its mean over them."""
+def _rows(
+    metric: str, by_task: Mapping[str, Estimates], names: Sequence[str], own: Collection[str]
+) -> list[dict[str, Any]]:
+    """A metric on each task, p adjusted for their number, and its mean over the user's ``own``, else over all of them."""
     of_tasks = [_over_runs(task, metric, values, names) for task, values in by_task.items()]
-    means = {
-        system: mean_estimate([values[system] for values in by_task.values()])
-        for system in by_task[next(iter(by_task))]
-    }
+    over = [values for task, values in by_task.items() if task in own] or list(by_task.values())
+    means = {system: mean_estimate([values[system] for values in over]) for system in over[0]}
     p_values = [row.difference[1] if row.bases else None for row in of_tasks]
     rows = [row.to_dict(p) for row, p in zip(of_tasks, stats.holm(p_values))]
     return [*rows, _over_runs(OVERALL, metric, means, names).to_dict()]

@@ -2,15 +2,16 @@
 
 A cluster is one unit: its lines share ``variant_of``. With answers y and scores s (0..1) of a cluster of k lines:
 
+    mean_of_k    mean s;  worst_of_k  min s
     agreement    share of the k (k - 1) / 2 pairs of answers that are equal once normalized
     similarity   mean token F1 over those pairs: the same for long answers, which are seldom equal
-    mean_of_k    mean s;  worst_of_k  min s
     spread       max s - min s
     flip_rate    of the variants where it or the original is right, the share where the other is wrong
     drop_AXIS    s of the original less the mean s of the variants along that axis
 
-Where no wording is right at all there is nothing to lose: such a cluster counts for neither spread nor flips nor drops, or
-a model that is always wrong would seem the steadiest.
+The first four tell better from worse. Spread, flips and drops describe, and are never judged: who is seldom right has little
+to lose, so that they grow with the score, and a better model would read "worse". Where no wording is right at all there is
+nothing to lose: such a cluster counts for none of the three, or a model that is always wrong would seem the steadiest.
 s is what the answer is judged by: its checks or tests, a match where the references are short, else ROUGE-L, of which
 nothing is right or wrong, so that there are no flips. A figure that a cluster does not have (flips without an original)
 leaves the cluster out. Agreement says nothing of being right: a model that always says the same agrees with itself.

@@ -41,10 +41,11 @@ def summarize_curve(
 ) -> dict[str, Any]:
     """Score what lies in ``eval_dir`` for each system and number of worked examples, and compare.
 
-    The last of the ``systems`` without examples is held against the first with every number of them, on the same samples.
+    The last of the ``systems`` without examples is held against the first with every number of them, on the same samples; a
+    system alone against itself.
 
     Returns:
-        ``metric``, ``title``, ``margin``, ``num_shots``; ``curve``: for each system and number ``value, low, high, n`` and
+        ``metric``, ``title``, ``margin``, ``num_shots``, ``systems``, ``answers`` (as in the summary); ``curve``: for each system and number ``value, low, high, n`` and
         ``tokens`` ({"value", "low", "high"}: context tokens per request, None where they are not known); ``comparisons``
         with ``num_shots`` (of a), ``delta, low, high, p, p_adjusted, verdict``, ``smallest_detectable_difference`` and
         ``tokens_saved``; ``sentence``: the comparison with the best number of examples, in words.
@@ -63,11 +64,12 @@ def summarize_curve(
         "margin": MARGIN * (summary["metrics"][metric]["scale"] or 1.0),
         "num_shots": list(num_shots),
         "systems": list(systems),
+        "answers": summary["answers"],
         "curve": [
             {"system": system, "num_shots": k, **values[name], "tokens": _mean(tokens[name], draws)}
             for (system, k), name in names.items()
         ],
-        "comparisons": _comparisons(summary, metric, systems, num_shots, tokens, draws) if len(systems) > 1 else [],
+        "comparisons": _comparisons(summary, metric, systems, num_shots, tokens, draws),
     }
     return found | {"sentence": curve_sentence(found)}
 
@@ -129,7 +131,8 @@ def _saved(with_examples: list[float] | None, without: list[float] | None) -> li
 
 
 def _verdict(row: Mapping[str, Any], p_adjusted: float | None, margin: float) -> str:
-    verdict = judge(row["delta"] or 0.0, p_adjusted, row["higher_is_better"])
+    interval = None if row["low"] is None else (row["low"], row["high"])
+    verdict = judge(row["delta"] or 0.0, p_adjusted, interval, row["higher_is_better"])
     if verdict in (BETTER, WORSE):
         return verdict
     bound = row["low"] if row["higher_is_better"] else None if row["high"] is None else -row["high"]

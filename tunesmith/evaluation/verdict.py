@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tunesmith.evaluation.runner import OVERALL
+from tunesmith.evaluation.suites.suite import is_own
 from tunesmith.evaluation.systems import BASELINES, TUNED, Pair, choose_pairs, main_pair
 
 
@@ -14,8 +15,8 @@ def headline(summary: Mapping[str, Any], pair: Pair | None = None) -> dict[str, 
 
     Keys: ``metric``, ``title``, ``higher_is_better``, ``n``, ``num_tasks``, ``b`` with ``value_b`` and its interval
     ``low_b``, ``high_b``; and where two systems are compared (else None) ``a``, ``value_a``, ``delta``, ``low``,
-    ``high``, ``p``, ``p_adjusted``, ``verdict``, ``smallest_detectable_difference``; ``baselines``: {system: {"value",
-    "verdict" (of b against it)}}.
+    ``high``, ``p``, ``p_adjusted``, ``verdict``, ``note``, ``smallest_detectable_difference``; ``baselines``: {system:
+    {"value", "verdict" (of b against it)}}.
     """
     metric = summary["primary_metric"]
     values = summary["overall"].get(metric, {})
@@ -26,13 +27,15 @@ def headline(summary: Mapping[str, Any], pair: Pair | None = None) -> dict[str, 
     a, b = pair if pair is not None else (None, alone)
     compared = rows.get(pair, {})
     described = summary["metrics"].get(metric, {})
-    told = ("delta", "low", "high", "p", "p_adjusted", "verdict", "smallest_detectable_difference")
+    told = ("delta", "low", "high", "p", "p_adjusted", "verdict", "note", "smallest_detectable_difference")
+    having = [task for task, found in summary["tasks"].items() if metric in found["metrics"]]
+    own = {task for group, place in summary["groups"].items() if is_own(group) for task in place["tasks"]}
     return {
         "metric": metric,
         "title": described.get("title", metric),
         "higher_is_better": described.get("higher_is_better", True),
         "n": _cell(values, b, "n"),
-        "num_tasks": sum(metric in task["metrics"] for task in summary["tasks"].values()),
+        "num_tasks": len([task for task in having if task in own] or having),
         "b": b,
         "value_b": _cell(values, b, "value"),
         "low_b": _cell(values, b, "low"),
@@ -82,8 +85,8 @@ def _comparison_sentence(found: Mapping[str, Any]) -> str:
     if found["verdict"] != "no difference":
         return f"{b} is {found['verdict']} than {a}{runs}: {measured}"
     smallest = found["smallest_detectable_difference"]
-    if low is not None and low * high > 0:
-        measured += " The interval leaves out 0 but the test does not call a difference: too close to tell."
+    if found["note"]:
+        measured += f" {found['note']}"
     elif smallest is not None:
         measured += f" A true difference below {smallest:.3f} would often go unseen on this many samples."
     return f"No difference between {b} and {a} could be shown{runs}: {measured}"
@@ -96,7 +99,9 @@ def _baseline_sentence(found: Mapping[str, Any]) -> str:
         return ""
     if not lost:
         return f"{b} also beats {_listed(baselines, list(baselines))}."
-    return f"But {b} does not beat {_listed(baselines, lost)}, which needs no model: do not rely on {b} yet."
+    start = f"But {b} is not" if found["verdict"] == "better" else f"Nor is {b}"
+    need = "which needs no model" if len(lost) == 1 else "which need no model"
+    return f"{start} shown to beat {_listed(baselines, lost)}, {need}: do not rely on {b} yet."
 
 
 def _listed(baselines: Mapping[str, Any], names: Sequence[str]) -> str:

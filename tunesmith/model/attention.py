@@ -7,7 +7,7 @@ the call. A model that computes its attention otherwise (``attn_implementation: 
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import torch
@@ -33,6 +33,10 @@ SCORES_PER_GROUP = 1 << 22
 KEPT_LENGTH = 1024
 """Up to this length a document's probabilities are kept for the gradient (2 bytes × heads × length²/2 in bfloat16); those
 of longer ones are computed again."""
+
+
+BFLOAT16_LANES = 32
+"""Numbers of bfloat16 in a vector of the processor."""
 
 
 class DocumentMask(torch.Tensor):
@@ -115,29 +119,64 @@ class Group:
         places: (num_documents, longest) where their tokens stand in the flattened rows. A shorter document's row goes on
             into what follows it, which its own tokens, looking back only, never see.
         beyond: (num_documents, longest) True where that is so; None where no document is shorter.
-        start: the place of the first token of a document that is a group by itself, else None.
     """
 
     places: torch.Tensor
     beyond: torch.Tensor | None
-    start: int | None
 
-    def take(self, flat: torch.Tensor) -> torch.Tensor:
-        """(heads × num_documents, longest, width) of a tensor (heads, tokens, width), in one piece."""
-        if self.start is not None:
-            return flat[:, self.start : self.start + self.places.shape[1]].contiguous()
-        return flat.index_select(1, self.places.flatten()).view(-1, self.places.shape[1], flat.shape[-1])
+    def rows_of(self, heads: int, own: int) -> torch.Tensor:
+        """(num_documents · heads · longest,) rows of a tensor (tokens · own, width) whose ``own`` heads serve ``heads``."""
+        of_heads = torch.arange(heads, device=self.places.device) // (heads // own)
+        return (self.places[:, None] * own + of_heads[:, None]).flatten()
 
-    def put(self, flat: torch.Tensor, values: torch.Tensor) -> None:
-        """Write (heads × num_documents, longest, width) to where they were taken from."""
-        if self.start is not None:
-            flat[:, self.start : self.start + self.places.shape[1]] = values
-            return
-        places, values = self.places.flatten(), values.reshape(flat.shape[0], -1, flat.shape[-1])
-        if self.beyond is not None:
-            within = (~self.beyond.flatten()).nonzero()[:, 0]
-            places, values = places[within], values.index_select(1, within)
-        flat.index_copy_(1, places, values)
+    def within(self, heads: int) -> torch.Tensor | None:
+        """(num_documents · heads · longest,) False where a row is `beyond` its document; None where none is."""
+        return None if self.beyond is None else ~self.beyond[:, None].expand(-1, heads, -1).flatten()
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How tensors (tokens · heads, width) are taken apart into groups, and put together again.
+
+    Whole rows are moved, by their number: that is as fast as a copy, as moving along an inner dimension is not.
+    """
+
+    heads: int
+    own: int
+    longest: tuple[int, ...]
+    taken: tuple[torch.Tensor, ...]
+    within: tuple[torch.Tensor | None, ...]
+    inverse: torch.Tensor
+
+    @classmethod
+    def of(cls, groups: tuple[Group, ...], heads: int, own: int, num_tokens: int) -> Layout:
+        """For tensors with ``own`` heads, each of which serves as many of the ``heads`` as there are more of them."""
+        taken = tuple(group.rows_of(heads, own) for group in groups)
+        within = tuple(group.within(heads) for group in groups)
+        inverse, start = torch.empty(num_tokens * heads, dtype=torch.long, device=groups[0].places.device), 0
+        for group, inside in zip(groups, within, strict=True):
+            rows = group.rows_of(heads, heads)
+            numbers = torch.arange(start, start + len(rows), device=rows.device)
+            inverse[rows if inside is None else rows[inside]] = numbers if inside is None else numbers[inside]
+            start += len(rows)
+        return cls(heads, own, tuple(group.places.shape[1] for group in groups), taken, within, inverse)
+
+    def take(self, number: int, rows: torch.Tensor) -> torch.Tensor:
+        """(num_documents · heads, longest, width) of a group."""
+        return rows.index_select(0, self.taken[number]).view(-1, self.longest[number], rows.shape[-1])
+
+    def take_gradient(self, number: int, rows: torch.Tensor) -> torch.Tensor:
+        """The same of the gradient of what was put: there is none beyond a document."""
+        found, inside = self.take(number, rows), self.within[number]
+        return found if inside is None else found.masked_fill_(~inside.view(*found.shape[:2], 1), 0.0)
+
+    def put(self, found: list[torch.Tensor]) -> torch.Tensor:
+        """(tokens · own, width) from what was found for each group; heads that were served by one are added up."""
+        values = [values.flatten(0, 1) for values in found]
+        rows = (values[0] if len(values) == 1 else torch.cat(values)).index_select(0, self.inverse)
+        if self.own == self.heads:
+            return rows
+        return rows.view(-1, self.own, self.heads // self.own, rows.shape[-1]).sum(2).flatten(0, 1)
 
 
 @dataclass(frozen=True)
@@ -150,6 +189,7 @@ class Documents:
     groups: tuple[Group, ...]
     starts: torch.Tensor
     longest: int
+    _layouts: dict[tuple[int, int], Layout] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def of(cls, document_ids: torch.Tensor) -> Documents:
@@ -161,35 +201,46 @@ class Documents:
         groups = tuple(_group(starts, lengths, numbers) for numbers in _alike(lengths))
         return cls(groups, starts, max(lengths, default=0))
 
+    def layout(self, heads: int, own: int) -> Layout:
+        """`Layout.of`, made once for all layers."""
+        if (heads, own) not in self._layouts:
+            self._layouts[heads, own] = Layout.of(self.groups, heads, own, int(self.starts[-1]))
+        return self._layouts[heads, own]
+
     def attend(self, query, key, value, *, dropout_p=0.0, scale=None, enable_gqa=False) -> torch.Tensor:
         """(batch, heads, length, width) causal attention of each document to itself."""
         batch, heads, length, width = query.shape
         scale = width**-0.5 if scale is None else scale
-        if key.shape[1] != heads:  # grouped or, broadcast, a single one for all
-            key, value = (tensor.repeat_interleave(heads // tensor.shape[1], dim=1) for tensor in (key, value))
-        flat = [tensor.transpose(1, 2).flatten(0, 1).transpose(0, 1) for tensor in (query, key, value)]
+        # Grouped heads, or a broadcast one for all, have fewer rows.
+        layouts = [self.layout(heads, tensor.shape[1]) for tensor in (query, key, value)]
+        rows = [tensor.transpose(1, 2).reshape(-1, tensor.shape[-1]) for tensor in (query, key, value)]
         if query.device.type == "cpu" and not dropout_p:
-            found = _CausalAttention.apply(*flat, self.groups, scale)
+            found = _CausalAttention.apply(*rows, layouts, scale)
         elif varlen_attn is not None and query.is_cuda and query.element_size() == 2 and not dropout_p:
-            found = self._attend_in_one_call(*flat, scale)
+            found = self._attend_in_one_call(*rows, layouts, scale)
         else:
-            found = self._attend_by_group(*flat, scale=scale, dropout_p=dropout_p)
-        return found.transpose(0, 1).unflatten(0, (batch, length)).transpose(1, 2)
+            found = self._attend_by_group(*rows, layouts, scale=scale, dropout_p=dropout_p)
+        return found.view(batch, length, heads, -1).transpose(1, 2)
 
-    def _attend_in_one_call(self, query, key, value, scale: float) -> torch.Tensor:
+    def _attend_in_one_call(self, query, key, value, layouts: list[Layout], scale: float) -> torch.Tensor:
         """By torch's kernel for sequences of any length, which a GPU has for half precision."""
         starts = self.starts.to(torch.int32)
-        inputs = (tensor.transpose(0, 1) for tensor in (query, key, value))
+        inputs = (
+            rows.unflatten(0, (-1, layout.own)).repeat_interleave(layout.heads // layout.own, dim=1)
+            for rows, layout in zip((query, key, value), layouts, strict=True)
+        )
         found = varlen_attn(*inputs, starts, starts, self.longest, self.longest, scale=scale, window_size=(-1, 0))
-        return found.transpose(0, 1)
+        return found.flatten(0, 1)
 
-    def _attend_by_group(self, query, key, value, **options) -> torch.Tensor:
+    def _attend_by_group(self, query, key, value, layouts: list[Layout], **options) -> torch.Tensor:
         """By torch's own attention, one call per group: where there is dropout, or a GPU without the kernel above."""
-        found = torch.empty_like(query)
-        for group in self.groups:
-            inputs = [group.take(tensor)[None] for tensor in (query, key, value)]
-            group.put(found, scaled_dot_product_attention(*inputs, is_causal=True, **options)[0])
-        return found
+        found = []
+        for number in range(len(self.groups)):
+            inputs = (
+                layout.take(number, rows)[None] for layout, rows in zip(layouts, (query, key, value), strict=True)
+            )
+            found.append(scaled_dot_product_attention(*inputs, is_causal=True, **options)[0])
+        return layouts[0].put(found)
 
 
 def _alike(lengths: list[int]) -> list[list[int]]:
@@ -209,10 +260,8 @@ def _group(starts: torch.Tensor, lengths: list[int], numbers: list[int]) -> Grou
     longest = lengths[numbers[0]]
     steps = torch.arange(longest, device=starts.device)
     places = (starts[numbers][:, None] + steps).clamp_(max=int(starts[-1]) - 1)
-    if len(numbers) == 1:
-        return Group(places, None, int(starts[numbers[0]]))
     beyond = steps >= torch.tensor([lengths[number] for number in numbers], device=starts.device)[:, None]
-    return Group(places, beyond if lengths[numbers[-1]] < longest else None, None)
+    return Group(places, beyond if lengths[numbers[-1]] < longest else None)
 
 
 class _CausalAttention(torch.autograd.Function):
@@ -220,40 +269,34 @@ class _CausalAttention(torch.autograd.Function):
 
     On a CPU these run at the processor's full speed in either precision, two to four times as fast as torch's own kernel.
     Products are added up in float32 and kept in the precision of the inputs, as a model's eager attention has it; the
-    softmax is computed in float32. Inputs and output are (heads, tokens, width).
+    softmax is computed in float32. Inputs and output are (tokens · heads, width), as ``layouts`` have them.
     """
 
     @staticmethod
-    def forward(ctx, query, key, value, groups, scale):
-        output = torch.empty(
-            (query.shape[1], query.shape[0], value.shape[2]), dtype=query.dtype, device=query.device
-        ).transpose(0, 1)
+    def forward(ctx, query, key, value, layouts, scale):
         keeps = any(ctx.needs_input_grad)
-        kept = []
-        for group in groups:
-            q, k, v = (group.take(tensor) for tensor in (query, key, value))
+        kept, found = [], []
+        for number in range(len(layouts[0].taken)):
+            q, k, v = (layout.take(number, rows) for layout, rows in zip(layouts, (query, key, value), strict=True))
             blocks = [_probabilities(q[:, start:end], k[:, :end], scale) for start, end in _blocks(q.shape[1])]
-            found = [torch.bmm(p, v[:, : p.shape[2]]) for p in blocks]
-            group.put(output, found[0] if len(found) == 1 else torch.cat(found, dim=1))
+            answers = [torch.bmm(p, v[:, : p.shape[2]]) for p in blocks]
+            found.append(answers[0] if len(answers) == 1 else torch.cat(answers, dim=1))
             kept.append(blocks if keeps and q.shape[1] <= KEPT_LENGTH else None)
         if keeps:
             ctx.save_for_backward(query, key, value)
-            ctx.groups, ctx.scale, ctx.kept = groups, scale, kept
-        return output
+            ctx.layouts, ctx.scale, ctx.kept = layouts, scale, kept
+        return layouts[0].put(found)
 
     @staticmethod
     def backward(ctx, gradient):
-        query, key, value = ctx.saved_tensors
-        gradients = [torch.empty_like(tensor) for tensor in (query, key, value)]
-        for group, kept in zip(ctx.groups, ctx.kept, strict=True):
-            inputs, g = [group.take(tensor) for tensor in (query, key, value)], group.take(gradient)
-            if group.beyond is not None:
-                outside = group.beyond.repeat(query.shape[0], 1)[:, :, None]
-                g = g.masked_fill(outside, 0.0)
-            for tensor, found in zip(gradients, _gradients(*inputs, g, kept, ctx.scale), strict=True):
-                group.put(tensor, found)
+        rows, layouts, found = ctx.saved_tensors, ctx.layouts, []
+        gradient = gradient.contiguous()
+        for number, kept in enumerate(ctx.kept):
+            inputs = (layout.take(number, one) for layout, one in zip(layouts, rows, strict=True))
+            found.append(_gradients(*inputs, layouts[0].take_gradient(number, gradient), kept, ctx.scale))
         ctx.kept = None
-        return *gradients, None, None
+        put = (layout.put(list(values)) for layout, values in zip(layouts, zip(*found, strict=True), strict=True))
+        return *put, None, None
 
 
 def _blocks(length: int) -> list[tuple[int, int]]:
@@ -263,7 +306,15 @@ def _blocks(length: int) -> list[tuple[int, int]]:
 def _probabilities(query: torch.Tensor, key: torch.Tensor, scale: float) -> torch.Tensor:
     """(heads, num_queries, num_keys) how much each query looks at each key; the last query is at the last key's place."""
     mask = _causal_mask(query.shape[1], key.shape[1], query.dtype, query.device).expand(query.shape[0], -1, -1)
-    return torch.softmax(torch.baddbmm(mask, query, key.transpose(1, 2), alpha=scale), dim=-1)
+    return _softmax(torch.baddbmm(mask, query, key.transpose(1, 2), alpha=scale))
+
+
+def _softmax(scores: torch.Tensor) -> torch.Tensor:
+    """Of the last dimension, computed in float32 as torch does; its kernel for short bfloat16 rows of odd lengths is slow."""
+    if scores.dtype != torch.bfloat16 or scores.shape[-1] % BFLOAT16_LANES == 0 or scores.shape[-1] >= LONG:
+        return torch.softmax(scores, dim=-1)
+    wide = scores.float()
+    return scores.copy_(torch.softmax(wide, dim=-1, out=wide))
 
 
 @lru_cache(maxsize=64)

@@ -92,6 +92,11 @@ class Forward(nn.Module):
             return self.model(**inputs, **options).logits
 
     @property
+    def width(self) -> int:
+        """Numbers in a hidden state."""
+        return base_model(self.model).config.get_text_config().hidden_size
+
+    @property
     def can_keep(self) -> bool:
         """Whether the model's forward takes ``logits_to_keep``."""
         return "logits_to_keep" in self._parameters_of_forward

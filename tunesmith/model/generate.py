@@ -157,12 +157,8 @@ class LocalModel:
         self, prompts: Sequence[Sequence[int]], rooms: Sequence[int], sampling: Sampling
     ) -> Iterator[tuple[int, list[int]]]:
         """The place and the new ids of each prompt, as they are done; ``rooms`` is how long each answer may be."""
-        if (
-            self.capabilities.can_batch_prompts
-            and not num_virtual_tokens(self.loaded.model)
-            and self._decoder is not None
-        ):
-            yield from self._decoder.answers(prompts, rooms, sampling, self._is_done(sampling))
+        if (decoder := self._joining) is not None:
+            yield from decoder.answers(prompts, rooms, sampling, self._is_done(sampling))
             return
         for batch in self._batches(prompts, sampling):
             answers = self._generate([prompts[i] for i in batch], sampling, rooms[batch[0]])

@@ -12,6 +12,7 @@ from tunesmith.model.attention import DocumentMask
 from tunesmith.model.forward import Forward, Head, base_model, output_head, own_loss
 from tunesmith.model.head import is_plain_head
 from tunesmith.model.load import LoadedModel
+from tunesmith.model.quantize import METHODS, quantized_as
 from tunesmith.rendering.collate import Batch, collate
 from tunesmith.rendering.tokenize import Encoded
 
@@ -42,12 +43,20 @@ def probe(loaded: LoadedModel) -> Capabilities:
     """Compare our forward with the model's own loss, packed rows with single rows, padded prompts with bare ones.
 
     Raises `ModelError` when even the plain forward differs from the model's own loss: training it would teach something
-    else than what is printed.
+    else than what is printed; or when the model cannot compute with quantized weights.
     """
     was_training = loaded.model.training
     loaded.model.eval()
     try:
         return _probe(loaded)
+    except RuntimeError as error:
+        quantization = quantized_as(loaded.model)
+        if quantization is None or "memory" in str(error):
+            raise
+        raise ModelError(
+            f"adapter.method: {METHODS[quantization]} does not work on {type(base_model(loaded.model)).__name__}, which "
+            "reads the weights of its linear layers itself. Set adapter.method: lora or full."
+        ) from error
     finally:
         loaded.model.train(was_training)
 

@@ -73,12 +73,24 @@ def prepare(model: nn.Module, quantization: Quantization | None) -> None:
             f"adapter.method: {METHODS[quantization]} found no linear layer to quantize in {type(model).__name__}. "
             "Set adapter.method: lora or full."
         )
+    if layers:
+        _let_go_of_file(model)
     for layer in layers.values():
         if isinstance(layer, Linear4bit):
             layer.support_avx512bf16_for_cpu = False
         elif layer.weight.device.type == "cpu":
             layer.__class__ = WeightOnlyInt8
             layer.train()
+
+
+def _let_go_of_file(model: nn.Module) -> None:
+    """Copy what was not quantized, here the embeddings, out of the file that it is mapped from.
+
+    As long as one tensor lies in it, all the file stays in memory, with the floats of what was quantized.
+    """
+    for parameter in model.parameters():
+        if parameter.is_floating_point():
+            parameter.data = parameter.data.clone()
 
 
 def compute_in(model: nn.Module, dtype: torch.dtype) -> None:

@@ -17,7 +17,16 @@ from urllib.parse import urlsplit
 import httpx
 
 from tunesmith.errors import ModelError, UsageError
-from tunesmith.lm import FAILED, Completion, Conversation, OnAnswer, Sampling, TextLikelihood, cut_at_stop
+from tunesmith.lm import (
+    FAILED,
+    Completion,
+    Conversation,
+    NoAnswers,
+    OnAnswer,
+    Sampling,
+    TextLikelihood,
+    cut_at_stop,
+)
 
 NO_COMPLETION = "the answer is no chat completion. Is the URL an OpenAI-compatible API (…/v1)?"
 OPENAI_URL = "https://api.openai.com/v1"
@@ -26,6 +35,8 @@ MAX_STOP = 4  # more are refused by OpenAI; all of them are applied here anyway
 MAX_WAIT_S = 60.0
 """A server that asks to be left alone for longer is not waited for."""
 REFUSED = {400, 413, 422}  # of the one request: too long, or what its filter does not like
+BROKEN_OFF = (httpx.RemoteProtocolError, httpx.ReadError, httpx.ReadTimeout)
+"""A server that is there, and does not get through with an answer."""
 MAX_FAILURES = 8
 """So many requests in a row that a server answers with nothing usable are taken for a failure of all."""
 MAX_BODY_BYTES = 32 * 2**20
@@ -36,9 +47,9 @@ class RemoteModel:
 
     The key comes from ``OPENAI_API_KEY`` and is sent to no other place than ``url``. Busy and failing servers (429,
     5xx, no connection, an answer that is none) are asked again with growing pauses; at most ``concurrency`` requests are
-    under way at a time. A question that a server which answers others refuses, or answers with nothing, ends as
-    ``failed`` with the reason in its ``note``; a server that is not there at all is given up at once. ``timeout_s`` is the
-    longest silence, ``total_s`` the longest answer.
+    under way at a time. A question that a server which answers others refuses, fails at, or answers with nothing, ends as
+    ``failed`` with the reason in its ``note``; a server that is not there, or fails at everything, is given up.
+    ``timeout_s`` is the longest silence, ``total_s`` the longest answer.
     The seed is sent, but what a server makes of it is not known: answers of an API are not reproducible.
     """
 
@@ -92,7 +103,9 @@ class RemoteModel:
         """Answer each conversation, in the order given.
 
         Raises:
-            ModelError: the server is not there or refuses everything; what `on_answer` was told stays told.
+            NoAnswers: every question failed.
+            ModelError: the server is not there, or fails at one question after the other; what `on_answer` was told stays
+                told.
         """
         each = tools if tools is not None else [()] * len(conversations)
         self._given_up.clear()
@@ -106,7 +119,9 @@ class RemoteModel:
                 number, completion = asked[answered], answered.result()
                 in_a_row = in_a_row + 1 if completion.finish_reason == FAILED else 0
                 found[number] = completion
-                if in_a_row >= min(MAX_FAILURES, len(asked)):
+                if in_a_row == len(asked):
+                    raise NoAnswers(f"{self.name}: {completion.note}", [found[place] for place in range(len(asked))])
+                if in_a_row >= MAX_FAILURES:
                     raise ModelError(f"{self.name}: {completion.note}")
                 if on_answer is not None:
                     on_answer(number, completion)
@@ -185,6 +200,8 @@ class RemoteModel:
                     response.read()
             except (httpx.TransportError, httpx.InvalidURL, httpx.DecodingError) as error:
                 if last or not self._may_pass(error, attempt):
+                    if isinstance(error, BROKEN_OFF):
+                        raise _Failed(_transport_words(error)) from error
                     raise ModelError(f"{self.name}: {_transport_words(error)}") from error
                 self._pause(attempt, None)
                 continue
@@ -195,7 +212,7 @@ class RemoteModel:
                 continue
             if self._wants_other_limit(response, body):
                 body["max_completion_tokens"] = body.pop("max_tokens")
-            elif response.status_code in REFUSED:
+            elif response.status_code in REFUSED or (last and response.status_code >= 500):
                 raise _Failed(self._status_words(response))
             elif last or not (response.status_code in RETRIED or response.status_code >= 500):
                 raise ModelError(f"{self.name}: {self._status_words(response)}")

@@ -54,6 +54,8 @@ def choose_shots(record: Record, pool: Sequence[Record] | ShotPool, k: int, *, s
     function of seed, the record's id and the content of the pool; fewer than ``k`` where the pool has no more. Make a
     `ShotPool` once to choose for many records.
     """
+    if k == 0:
+        return ()
     pool = ShotPool.of(pool)
     taken, shots = set(asked(record)), []
     for candidate in _shuffled(record, pool, seed):

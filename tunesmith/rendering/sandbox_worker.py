@@ -112,11 +112,10 @@ def _render_cut(
 ) -> str | dict[str, str]:
     end, add_generation_prompt = cut
     values = {"messages": job["messages"][:end], "tools": job["tools"], "documents": None}
+    values |= {"add_generation_prompt": add_generation_prompt, **variables}
     try:
-        pieces = compile_template(source).generate(
-            **{**values, "add_generation_prompt": add_generation_prompt, **variables}
-        )
-        return _join_up_to(pieces, most)
+        template = compile_template(source)
+        return template.render(values) if most == float("inf") else _join_up_to(template.generate(values), most)
     except SecurityError as error:
         return {"kind": "security", "message": str(error)}
     except Refused as error:

@@ -19,6 +19,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal
 
 from tokenizers import Tokenizer
@@ -27,6 +28,7 @@ from tunesmith.errors import ModelError, RowError
 from tunesmith.records import Drop, Message, Record
 from tunesmith.rendering.render import Rendering, Segment, render_prompts
 from tunesmith.rendering.templates import ChatTemplate
+from tunesmith.rendering.words import state, words_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 Kind = Literal["causal", "seq2seq"]
 OverLength = Literal["drop", "truncate", "raise"]
 STAGE = "tokenize"
+TOO_LONG = "too_long"  # why a record is dropped
 
 
 @dataclass(frozen=True)
@@ -135,8 +138,8 @@ def _encode_causal(
 
 def _join(rendering: Rendering, pieces: Sequence[list[int]], stop_ids: frozenset[int]) -> Encoded | Drop:
     answers = [ids for segment, ids in zip(rendering.segments, pieces) if segment.supervised]
-    flags = [segment.supervised for segment, ids in zip(rendering.segments, pieces) for _ in ids]
-    return _example(rendering, answers, stop_ids, [token for ids in pieces for token in ids], flags, None)
+    flags = chain.from_iterable([segment.supervised] * len(ids) for segment, ids in zip(rendering.segments, pieces))
+    return _example(rendering, answers, stop_ids, list(chain.from_iterable(pieces)), list(flags), None)
 
 
 def _example(
@@ -151,7 +154,7 @@ def _example(
         return _drop(
             rendering, "nothing_supervised", "the record has no assistant text, so nothing in it can be learned."
         )
-    if any(sum(token in stop_ids for token in ids) != 1 or ids[-1] not in stop_ids for ids in answers):
+    if any(sum(map(ids.count, stop_ids)) != 1 or ids[-1] not in stop_ids for ids in answers):
         return _drop(rendering, "control_token_in_text", "an answer does not have its stop token once, at its end.")
     return Encoded(
         rendering.record_id, input_ids, supervised, rendering.text, rendering.supervised_text, task=rendering.task,
@@ -161,14 +164,23 @@ def _example(
 
 def _segment_ids(texts: Sequence[Sequence[Segment]], tokenizer: PreTrainedTokenizerBase) -> list[list[list[int]]]:
     """Ids per segment per text, with one call of the tokenizer for all that it can take as they are."""
-    lead = _Lead(tokenizer)
-    pieces = [
-        lead.piece(segments[i - 1].text if i else "", segment.text)
-        for segments in texts
-        for i, segment in enumerate(segments)
-    ]
-    ids = iter(lead.ids(pieces))
+    words = words_of(tokenizer, len(tokenizer))
+    if words is not None:
+        ids = iter(words.ids([segment.text for segments in texts for segment in segments]))
+    else:
+        ids = iter(_ids_behind_what_leads(texts, tokenizer))
     return [[next(ids) for _ in segments] for segments in texts]
+
+
+def _ids_behind_what_leads(texts: Sequence[Sequence[Segment]], tokenizer: PreTrainedTokenizerBase) -> list[list[int]]:
+    lead = _Lead(tokenizer)
+    return lead.ids(
+        [
+            lead.piece(segments[i - 1].text if i else "", segment.text)
+            for segments in texts
+            for i, segment in enumerate(segments)
+        ]
+    )
 
 
 @dataclass(frozen=True)
@@ -230,7 +242,7 @@ def _without_prefix(tokenizer: PreTrainedTokenizerBase, num_tokens: int) -> Toke
     ``num_tokens`` is part of the key: a tokenizer that got new tokens needs a new copy.
     """
     backend = tokenizer.backend_tokenizer
-    parts = {name: _state(getattr(backend, name)) for name in ("normalizer", "pre_tokenizer")}
+    parts = {name: state(getattr(backend, name)) for name in ("normalizer", "pre_tokenizer")}
     unprefixed = {name: _drop_prefix(part) for name, part in parts.items()}
     if unprefixed == parts:
         return None
@@ -238,10 +250,6 @@ def _without_prefix(tokenizer: PreTrainedTokenizerBase, num_tokens: int) -> Toke
     copy.no_truncation()
     copy.no_padding()
     return copy
-
-
-def _state(part: Any) -> dict[str, Any] | None:
-    return None if part is None else json.loads(part.__getstate__())
 
 
 def _drop_prefix(part: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -297,9 +305,9 @@ def _fit(
         return example
     detail = f"{length} tokens, and train.max_length is {max_length}."
     if over_length == "raise":
-        raise RowError("too_long", f"{detail} Raise it, or set train.over_length to drop or truncate.", example.source)
+        raise RowError(TOO_LONG, f"{detail} Raise it, or set train.over_length to drop or truncate.", example.source)
     if over_length == "drop":
-        return _drop(example, "too_long", detail)
+        return _drop(example, TOO_LONG, detail)
     return _truncate(example, tokenizer, stop_ids, max_length)
 
 

@@ -58,7 +58,7 @@ def _evaluate(facts: Facts) -> Advice | None:
 
 
 def _train_the_stop_token(facts: Facts) -> Advice | None:
-    if facts.ledger_of("train").at("stop_token_supervised").value is not False:
+    if facts.ledgers.of("train").at("stop_token_supervised").value is not False:
         return None
     why = Sentence(
         "The token that ends an answer is not among the tokens trained on, so the model does not learn when to stop."
@@ -88,10 +88,10 @@ def _beat_the_trivial_answers(facts: Facts) -> Advice | None:
     parts = tuple(
         part for name in unbeaten for part in (("system", name), ("delta", overall.against[name].at("delta")))
     )
-    names_with_deltas = " and ".join(f"“{{{2 * k}}}” ({{{2 * k + 1}}})" for k in range(len(unbeaten)))
+    names_with_deltas = " and ".join(f"the {{{2 * k}}} (difference {{{2 * k + 1}}})" for k in range(len(unbeaten)))
     why = Sentence(
-        f"Tuned is not shown to be better than {names_with_deltas}. "
-        "That takes no model; until tuned beats it, a gain over base means little.",
+        f"Tuned is not shown to be better than {names_with_deltas}, which "
+        f"{'takes' if len(unbeaten) == 1 else 'take'} no model; until it is, a gain over base means little.",
         parts,
     )
     return Advice("Beat the trivial answers first", why, "a larger model, more data or more steps")
@@ -216,7 +216,7 @@ def _vary_the_training_rows(facts: Facts) -> Advice | None:
 
 
 def _make_room_for_long_records(facts: Facts) -> Advice | None:
-    ledger = facts.ledger_of("train")
+    ledger = facts.ledgers.of("train")
     cut, dropped = ledger.at("num_truncated"), ledger.at("dropped", "too_long")
     lost = cut if _exceeds(share(cut, ledger.at("num_records")), MANY_OVER_LENGTH) else dropped
     if not _exceeds(share(lost, ledger.at("num_records")), MANY_OVER_LENGTH):
@@ -239,7 +239,7 @@ def _make_room_for_long_records(facts: Facts) -> Advice | None:
 
 
 def _look_at_drops(facts: Facts) -> Advice | None:
-    dropped, rows_in = facts.num_rejected, facts.rows_in
+    dropped, rows_in = facts.funnel.num_rejected, facts.funnel.rows_in
     if not _exceeds(share(dropped, rows_in), MANY_DROPPED):
         return None
     why = Sentence(
@@ -250,7 +250,7 @@ def _look_at_drops(facts: Facts) -> Advice | None:
 
 
 def _stop_earlier(facts: Facts) -> Advice | None:
-    losses = facts.validation_losses
+    losses = facts.losses.validation
     if len(losses) < 3:
         return None
     best = min(losses, key=lambda point: point[1].value)
@@ -270,7 +270,7 @@ def _train_longer(facts: Facts) -> Advice | None:
     if facts.state == "trained" and is_number(num_epochs.value) and num_epochs.value < 1:
         why = Sentence("Training ended after {0} of its records, and never saw the others.", (("percent", num_epochs),))
         return Advice("Train longer", why, "train.num_train_epochs: 3, and no train.max_steps")
-    losses = facts.validation_losses or facts.train_loss_quarters
+    losses = facts.losses.validation or facts.losses.quarters
     if facts.state != "trained" or len(losses) < 2 or facts.run.training.at("stopped_early").value:
         return None
     (_, before), (_, last) = losses[-2:]
@@ -292,7 +292,7 @@ def _look_at_skipped_steps(facts: Facts) -> Advice | None:
 
 
 def _hold_out_a_validation_split(facts: Facts) -> Advice | None:
-    if facts.state != "trained" or facts.validation_losses or facts.has_validation:
+    if facts.state != "trained" or facts.losses.validation or facts.ledgers.has_validation:
         return None
     return Advice(
         "Hold out a validation split",
@@ -316,7 +316,7 @@ def _compare_with_examples_in_the_prompt(facts: Facts) -> Advice | None:
     if not unbeaten:
         return None
     why = Sentence(
-        "Tuned is not shown to be better than {0} ({1}).",
+        "Tuned is not shown to be better than {0} in the prompt (difference {1}).",
         (("system", unbeaten[0]), ("delta", overall.against[unbeaten[0]].at("delta"))),
     )
     return Advice(

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from tunesmith.evaluation.metrics import METRICS
+from tunesmith.evaluation.metrics import METRICS, is_judged
 from tunesmith.evaluation.runner import OVERALL
 from tunesmith.evaluation.suites.suite import CONSISTENCY, GENERAL, INSTRUCTIONS, OWN, SHOTS
 from tunesmith.evaluation.systems import BASELINES
 from tunesmith.report.charts import Axis, Interval, Role, fit_axis
 from tunesmith.report.constraints import Kind, read_kinds
 from tunesmith.report.folder import Figure, RunFolder, Sentence
-from tunesmith.report.results import MEANINGS, Results, format_system
+from tunesmith.report.results import MEANINGS, Results, format_system, title_system
 from tunesmith.report.text import is_number
 
 SUMMARY = "eval/summary.json"
@@ -48,6 +48,7 @@ class Line:
     Attributes:
         scores: system → ``{"value", "low", "high", "n"}``; unknown where it is undefined.
         comparison: of the focus with its rival; unknown where there is none.
+        is_judged: whether its difference can be better or worse; otherwise it only describes.
         also: system → a second figure told in small beside the first.
         unit: what n counts, where that is not samples.
     """
@@ -61,6 +62,7 @@ class Line:
     unit: str = ""
     tasks: tuple[str, ...] = ()
     search: str = ""
+    is_judged: bool = True
 
     @property
     def n(self) -> Figure:
@@ -69,7 +71,14 @@ class Line:
 
     @property
     def verdict(self) -> str | None:
-        return self.comparison.at("verdict").value if is_number(self.comparison.at("delta").value) else None
+        if not self.is_judged or not is_number(self.comparison.at("delta").value):
+            return None
+        return self.comparison.at("verdict").value
+
+    @property
+    def doubt(self) -> Figure:
+        """Why there is no verdict where p or the interval alone would give one; unknown where they agree."""
+        return self.comparison.at("note")
 
 
 @dataclass(frozen=True)
@@ -213,7 +222,7 @@ class _Reader:
         tables = list(self._tables(name, place, tasks))
         main = _main(tables)
         title = TITLES.get(name) if suite.known else None
-        undefined = self.summary.at("undefined").items() if name == GENERAL else []
+        undefined = self.summary.at("undefined").items() if name == GENERAL else suite.at("notes").items()
         return Area(
             name,
             title or name.replace("_", " "),
@@ -229,7 +238,7 @@ class _Reader:
             yield from self._wordings(tasks)
             return
         lines = [
-            self._line(metric, scores, _row(place.at("comparisons"), OVERALL, metric, self.pair), tasks=tasks)
+            self._line(metric, scores, _row(place, OVERALL, metric, self.pair), tasks=tasks)
             for metric, scores in place.at("metrics").entries()
         ]
         if lines:
@@ -255,7 +264,7 @@ class _Reader:
         found = self.summary.at("tasks", task)
         lines = []
         for metric, scores in found.at("metrics").entries():
-            row = _row(self.summary.at("comparisons"), task, metric, self.pair)
+            row = _row(self.summary, task, metric, self.pair)
             unit = str(found.at("units", metric).value or "")
             lines.append(self._line(metric, scores, row, title=None if in_task else task, tasks=(task,), unit=unit))
         return lines
@@ -276,14 +285,15 @@ class _Reader:
         note = MEANINGS.get(metric, "") if title is None else name
         higher = described.at("higher_is_better").value is not False
         known = {system: scores.at(system) for system in self.pair}
-        return Line(title or axis or name, note, known, row, higher, {}, unit, tuple(tasks), axis)
+        judged = metric not in METRICS or is_judged(metric)
+        return Line(title or axis or name, note, known, row, higher or not judged, {}, unit, tuple(tasks), axis, judged)
 
     def novelty(self) -> Area:
         place = self.summary.at(GENERALIZATION)
         lines = []
         for name, found in place.at("classes").entries():
             scores = {system: found.at("metrics", system) for system in self.pair}
-            row = _row(found.at("comparisons"), name, place.at("metric").value, self.pair)
+            row = _row(found, name, place.at("metric").value, self.pair)
             lines.append(Line(str(name), "", scores, row, search=f"novelty:{name}"))
         table = Table("", f"Questions with … ({place.at('title').value})", lines)
         return Area(
@@ -297,7 +307,7 @@ class _Reader:
         told = "; ".join(f"{{{2 * k + 1}}} on questions with {{{2 * k + 2}}}" for k in range(len(known)))
         parts = [part for line in known for part in (("score", line.scores[focus].at("value")), ("text", line.title))]
         text = f"{{0}} reaches {told}." if known else "n/a: none of these questions has a score."
-        return Sentence(text, (("text", _capital(format_system(focus))), *parts))
+        return Sentence(text, (("text", title_system(focus)), *parts))
 
     def _said(self, name: str, main: Line | None) -> Sentence:
         """The verdict of an area, how large and how sure."""
@@ -314,7 +324,7 @@ class _Reader:
     def _alone(self, main: Line) -> Sentence:
         score = main.scores[self.pair[-1]]
         text = "{0} reaches {1} on {2} ({3} to {4}); there is nothing to compare it with."
-        names = (("text", _capital(format_system(self.pair[-1]))), ("score", score.at("value")), ("text", main.title))
+        names = (("text", title_system(self.pair[-1])), ("score", score.at("value")), ("text", main.title))
         return Sentence(text, (*names, ("score", score.at("low")), ("score", score.at("high"))))
 
     def _compared(self, main: Line) -> Sentence:
@@ -333,13 +343,14 @@ class _Reader:
         ends = (("delta", main.comparison.at(end)) for end in ("delta", "low", "high"))
         name = format_system(focus)
         parts = (("text", _capital(name) if shown else name), ("text", format_system(rival)), ("text", main.title))
-        return Sentence(f"{verb}{sure}{lower}.", (*parts, *values, *ends))
+        said = Sentence(f"{verb}{sure}{lower}.", (*parts, *values, *ends))
+        return said + Sentence(" {0}", (("text", main.doubt),)) if main.doubt.known else said
 
 
 KINDS = "Each constraint asked is one n. Strict is to the letter; loose forgives a first or last line and asterisks."
 STEADY = (
-    "n counts requests, each with all its wordings. A model that is seldom right has little to lose: spread and flips "
-    "count only requests that went right in some wording, and say little where the mean score is near 0."
+    "n counts requests, each with all its wordings. Spread and flips describe and are not judged: they count only requests "
+    "that went right in some wording, so a model that is seldom right has little to lose."
 )
 AXES = (
     "Score of the original wording less the mean score of its rewordings along that axis: above 0 something was lost."
@@ -350,13 +361,13 @@ def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _row(rows: Figure, task: str, metric: str, pair: Sequence[str]) -> Figure:
-    """The comparison of the pair, unknown where there is none."""
+def _row(place: Figure, task: str, metric: str, pair: Sequence[str]) -> Figure:
+    """The comparison of the pair, or its difference by a figure that is not judged; unknown where there is none."""
     if len(pair) == 2:
-        for row in rows.items():
+        for row in (*place.at("comparisons").items(), *place.at("differences").items()):
             if [row.at(key).value for key in ("task", "metric", "a", "b")] == [task, metric, *pair]:
                 return row
-    return Figure(None, rows.origin)
+    return Figure(None, place.at("comparisons").origin)
 
 
 def _main(tables: Sequence[Table]) -> Line | None:

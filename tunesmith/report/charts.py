@@ -223,17 +223,17 @@ def draw_lines(
     height: int = 200,
     from_zero: bool = False,
     mark: tuple[float, str] | None = None,
+    across: Axis | None = None,
 ) -> Markup:
     """A line chart over training steps, or nothing where no series has a point. ``mark`` is a step to point
-    out, and why.
+    out, and why; ``across`` the steps to draw, where charts are to be held against each other.
 
     A series longer than `MAX_POINTS` keeps the lowest and highest point of each stretch, so that no spike is hidden.
     """
     drawn = [item for item in series if item.numbers]
     if not drawn:
         return Markup("")
-    steps = [step for item in drawn for step, _ in item.numbers]
-    across = Axis(min(steps), max(steps) if max(steps) > min(steps) else min(steps) + 1, ())
+    across = across if across is not None else fit_steps(drawn)
     up = fit_axis([value for item in drawn for _, value in item.numbers], from_zero=from_zero)
     place = _Place(across, up, height)
     body = Markup("").join([_draw_mark(place, mark), *(_draw_series(place, item) for item in drawn)])
@@ -248,6 +248,12 @@ def draw_lines(
         body=body,
         x=_draw_x_labels(across),
     )
+
+
+def fit_steps(curves: Sequence[Series]) -> Axis:
+    """The steps of some curves, at least one apart."""
+    steps = [step for item in curves for step, _ in item.numbers]
+    return Axis(min(steps), max(max(steps), min(steps) + 1), ())
 
 
 def draw_spark(across: Axis, up: Axis, series: Sequence[Series], label: str, *, height: int = 52) -> Markup:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tunesmith import stats
-from tunesmith.evaluation.comparisons import judge
+from tunesmith.evaluation.comparisons import explain, judge
 from tunesmith.evaluation.summary import NUM_DECIMALS
 from tunesmith.report.folder import Figure, RunFolder
 
@@ -98,4 +98,7 @@ def _comparison(verdicts: Verdicts, pair: Sequence[str]) -> dict | None:
 def _judged(row: dict | None, p_adjusted: float | None, origin: str) -> Figure:
     if row is None:
         return Figure(None, origin)
-    return Worked({**row, "p_adjusted": p_adjusted, "verdict": judge(row["delta"], p_adjusted)}, origin)
+    interval = (row["low"], row["high"])
+    told = {"p_adjusted": p_adjusted, "verdict": judge(row["delta"], p_adjusted, interval)}
+    note = explain(row["p"], p_adjusted, interval, row["n"])
+    return Worked({**row, **told, "note": note or None}, origin)

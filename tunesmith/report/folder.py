@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -85,6 +86,7 @@ class RunFolder:
 
     path: Path
     unreadable: list[str] = field(default_factory=list)
+    _answers: dict[str, list[Figure]] = field(default_factory=dict, repr=False)
 
     @property
     def name(self) -> str:
@@ -127,10 +129,17 @@ class RunFolder:
         """Names of the systems that have answers in ``eval/``, sorted."""
         return sorted({path.parent.name for path in (self.path / "eval").glob("*/*.jsonl")})
 
-    def answers(self, system: str) -> Iterator[Figure]:
-        """Every line a system answered, task files in the order of their names."""
-        for path in sorted((self.path / "eval" / system).glob("*.jsonl")):
-            yield from self.rows(f"eval/{system}/{path.name}")
+    def answers(self, system: str) -> list[Figure]:
+        """Every line a system answered, task files in the order of their names; read once."""
+        if system not in self._answers:
+            paths = sorted((self.path / "eval" / system).glob("*.jsonl"))
+            self._answers[system] = [row for path in paths for row in self.rows(f"eval/{system}/{path.name}")]
+        return self._answers[system]
+
+    @cached_property
+    def num_records_of(self) -> Counter[str]:
+        """Task → how many training records have it; those that name none have the empty one."""
+        return Counter(str(row.at("task").value or "") for row in self.rows("data/train.jsonl"))
 
     def _document(self, name: str, read: Callable[[Path], Any]) -> Figure:
         path = self.path / name

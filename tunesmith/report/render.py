@@ -19,7 +19,7 @@ from tunesmith.report.advice import advise
 from tunesmith.report.data import MAX_BARS, MAX_FILES
 from tunesmith.report.facts import Facts, share
 from tunesmith.report.folder import Figure, InspectedFile, Sentence
-from tunesmith.report.results import MEANINGS, format_system
+from tunesmith.report.results import MEANINGS, format_system, title_system
 from tunesmith.report.samples import MAX_TEXT
 from tunesmith.report.splits import best_of
 from tunesmith.report.text import (
@@ -61,6 +61,7 @@ FORMATS: dict[str, Callable[[Any], str]] = {
     "words": format_words,
     "setting": format_setting,
     "system": format_system,
+    "system_title": title_system,
     "text": lambda value: NOT_AVAILABLE if value is None else str(value),
 }
 
@@ -158,6 +159,7 @@ def _environment(template: str, figure: Callable, clean: Callable[[str], str]) -
     )
     environment.filters.update({name: partial(figure, format_value) for name, format_value in FORMATS.items()})
     environment.filters["figure"] = lambda value, name: figure(FORMATS[name], value)
+    environment.filters["capital"] = lambda text: text[:1].upper() + text[1:]
     environment.filters["lower_first"] = lambda text: text[:1].lower() + text[1:]
     environment.filters["sentence"] = partial(_sentence, figure)
     environment.filters["coded"] = _coded

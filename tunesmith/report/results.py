@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from tunesmith.errors import DataError
 from tunesmith.evaluation.metrics import METRICS
 from tunesmith.evaluation.runner import OVERALL
-from tunesmith.evaluation.systems import BASE, BASELINES
+from tunesmith.evaluation.suites.suite import SHOTS, is_own
+from tunesmith.evaluation.systems import BASE, BASELINES, TUNED
 from tunesmith.evaluation.verdict import headline
 from tunesmith.report.folder import Figure
-from tunesmith.report.text import format_words
 
 NEEDED = (
     "systems",
@@ -120,9 +120,23 @@ class Results:
 
 
 def format_system(system: object) -> str:
-    """A system's name for people: ``base_3_shot`` is the base model with 3 examples in its prompt."""
-    shots = re.fullmatch(r"(\w+)_(\d+)_shot", str(system))
-    return f"{format_words(shots[1])}, {shots[2]}-shot" if shots else format_words(system)
+    """A system's name for people: ``base_3_shot`` is ``base with 3 examples``, in its prompt, also where its answers lie
+    in ``shots/``. A model's own name stays."""
+    name = str(system).removeprefix(f"{SHOTS}/")
+    shots = re.fullmatch(r"(.+)_(\d+)_shot", name)
+    if shots:
+        return f"{format_system(shots[1])} with {shots[2]} example{'s' * (shots[2] != '1')}"
+    return BASELINES[name].removeprefix("the ") if name in BASELINES else name
+
+
+def title_system(system: object) -> str:
+    """The name at the beginning of a line or a sentence: a capital letter for ours, never for a model's own name."""
+    is_ours = (
+        system in BASELINES
+        or re.match(rf"({BASE}|{TUNED})(_\d+_shot)?$", str(system).removeprefix(f"{SHOTS}/")) is not None
+    )
+    name = format_system(system)
+    return name[:1].upper() + name[1:] if is_ours else name
 
 
 def read_results(summary: Figure) -> Results | None:
@@ -162,6 +176,7 @@ def read_results(summary: Figure) -> Results | None:
 
     overall = result(OVERALL, summary, summary.at("overall", metric), against)
     groups = [group(str(name), place) for name, place in summary.at("groups").entries()]
+    groups = [one for one in groups if is_own(one.name) and one.tasks] or groups
     num_samples = summary.at("overall", metric, focus, "n")
     return Results(
         systems, metric, found["title"], focus, rival, num_samples, overall, [group for group in groups if group.tasks]

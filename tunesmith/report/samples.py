@@ -13,10 +13,12 @@ from itertools import chain, zip_longest
 from tunesmith.evaluation.metrics import METRICS
 from tunesmith.evaluation.rephrasings import axis_of
 from tunesmith.evaluation.sensitivity import JUDGED_BY
+from tunesmith.evaluation.suites.suite import SHOTS
 from tunesmith.evaluation.systems import BASELINES, is_untrained
+from tunesmith.lm import FAILED
 from tunesmith.report.examples import sample_key, sample_metric
 from tunesmith.report.folder import Figure, RunFolder
-from tunesmith.report.results import Results
+from tunesmith.report.results import Results, format_system
 
 MAX_PAGE_BYTES = 1_600_000
 """What the samples may take of the page, which stays small enough for a phone."""
@@ -24,10 +26,16 @@ ROW_BYTES = 900
 """About what a sample takes beside its texts."""
 MAX_TEXT = 1_500
 MAX_ASKED = 600
+MAX_CURVE_BYTES = 150_000
+"""The same for the answers behind the curve over worked examples."""
 NOVELTY = "eval/novelty.jsonl"
 BITS = "bits_per_byte"
+TROUBLE = {"length": "cut at the length limit", "prompt_too_long": "no room for an answer", FAILED: "failed"}
 HIDDEN = ("rouge1", "rouge2", "bleu", "chrf", "verbatim_match")
 """Scores of single samples that tell little beside the others; they are in the file."""
+
+
+MARKS = (("right", "right"), ("wrong", "wrong"), *TROUBLE.items())
 
 
 @dataclass(frozen=True)
@@ -53,8 +61,10 @@ class Answered:
         return str(self.row.at("prediction").value or "")
 
     @property
-    def was_cut(self) -> bool:
-        return self.row.at("finish_reason").value == "length"
+    def trouble(self) -> str:
+        """Why this is not what it would have said, in words; empty where it is."""
+        reason = TROUBLE.get(str(self.row.at("finish_reason").value), "")
+        return f"{reason}: {self.row.at('failure').value}" if self.row.at("failure").known else reason
 
     @property
     def remarks(self) -> str:
@@ -97,10 +107,12 @@ class SampleRow:
         return [str(reference.value) for reference in self.row.at("references").items()]
 
     @property
-    def right(self) -> str:
-        """``base:wrong tuned:right``, of the systems of which that can be told."""
-        told = [answer for answer in self.answers if answer.is_right is not None]
-        return " ".join(f"{answer.system}:{'right' if answer.is_right else 'wrong'}" for answer in told)
+    def marks(self) -> str:
+        """``base:wrong tuned:right tuned:length``: of each system whether it was right, where that can be told, and how its
+        answer ended, where that is not as it should."""
+        told = [(a.system, "right" if a.is_right else "wrong") for a in self.answers if a.is_right is not None]
+        ended = [(a.system, a.row.at("finish_reason").value) for a in self.answers if a.trouble]
+        return " ".join(f"{system}:{mark}" for system, mark in (*told, *ended))
 
     @property
     def where(self) -> str:
@@ -166,6 +178,11 @@ class TaskSamples:
     num_samples: int
     num_right: dict[str, int]
 
+    @property
+    def files(self) -> list[str]:
+        """Where all of them are."""
+        return sorted({answer.row.origin.rpartition(":")[0] for row in self.rows for answer in row.answers})
+
 
 def _num_right(rows: Sequence[SampleRow]) -> dict[str, int]:
     """System → how many of the samples it got right; only where that can be told."""
@@ -196,8 +213,11 @@ class Samples:
         return [f"eval/{system}/" for system in self.systems]
 
     @property
-    def can_be_right(self) -> bool:
-        return any(answer.is_right is not None for task in self.tasks for row in task.rows for answer in row.answers)
+    def marks(self) -> list[tuple[str, str]]:
+        """(mark, what it says) of what the answers shown can be told apart by."""
+        found = {mark for task in self.tasks for row in task.rows for mark in row.marks.split()}
+        known = [(f"{system}:{end}", system, words) for system in self.systems for end, words in MARKS]
+        return [(mark, f"{format_system(system)} {words}") for mark, system, words in known if mark in found]
 
     def task_numbers(self, tasks: Iterable[str]) -> list[int]:
         """The numbers of those of the tasks that have samples."""
@@ -211,24 +231,23 @@ def read_samples(run: RunFolder, results: Results | None, max_bytes: int = MAX_P
     Where they would make the page too large, of each task as many are shown as of any other, those whose names have
     the lowest hashes: the choice is nobody's.
     """
-    systems = _systems(run, results)
-    found = {system: {sample_key(row): row for row in run.answers(system)} for system in systems}
-    if not systems or not any(found.values()):
+    return _read(run, _systems(run, results), results, max_bytes)
+
+
+def read_curve_samples(run: RunFolder, systems: Sequence[str], results: Results | None) -> Samples | None:
+    """The samples behind the curve over worked examples: ``systems`` are folders of ``eval/shots/``, in their order."""
+    there = [f"{SHOTS}/{system}" for system in systems if (run.path / "eval" / SHOTS / system).is_dir()]
+    return _read(run, there, results, MAX_CURVE_BYTES)
+
+
+def _read(run: RunFolder, systems: Sequence[str], results: Results | None, max_bytes: int) -> Samples | None:
+    rows = _rows_by_task(run, systems, results)
+    if not rows:
         return None
-    novelty = {(row.at("task").value, row.at("id").value): row.at("class").value for row in run.rows(NOVELTY)}
-    primary = sample_metric(results.metric) if results is not None else ""
-    rows: dict[str, list[SampleRow]] = {}
-    for key in dict.fromkeys(key for system in reversed(systems) for key in found[system]):
-        lines = [(system, found[system][key]) for system in systems if key in found[system]]
-        row = _row(lines, primary, results, str(novelty.get(key[:2]) or ""))
-        rows.setdefault(row.task, []).append(row)
-    groups = {
-        task.value: str(name)
-        for name, place in run.summary.at("groups").entries()
-        for task in place.at("tasks").items()
-    }
-    order = {task: place for place, task in enumerate(groups)}
-    tasks = sorted(rows, key=lambda task: (order.get(task, len(order)), task))
+    groups = run.summary.at("groups").items()
+    order = [task.value for place in groups for task in place.at("tasks").items()]
+    places = {task: place for place, task in enumerate(order)}
+    tasks = sorted(rows, key=lambda task: (places.get(task, len(places)), task))
     kept = _fit({task: rows[task] for task in tasks}, max_bytes)
     shown = [
         TaskSamples(number, task, kept[task], len(rows[task]), _num_right(rows[task]))
@@ -237,7 +256,20 @@ def read_samples(run: RunFolder, results: Results | None, max_bytes: int = MAX_P
     every = [row for task in shown for row in task.rows]
     names = dict.fromkeys(name for row in every for name, _ in row.scores)
     classes = dict.fromkeys(row.novelty for row in every if row.novelty)
-    return Samples(systems, shown, sorted(classes), list(names))
+    return Samples(list(systems), shown, sorted(classes), list(names))
+
+
+def _rows_by_task(run: RunFolder, systems: Sequence[str], results: Results | None) -> dict[str, list[SampleRow]]:
+    """Every sample that some of the systems answered."""
+    found = {system: {sample_key(row): row for row in run.answers(system)} for system in systems}
+    novelty = {(row.at("task").value, row.at("id").value): row.at("class").value for row in run.rows(NOVELTY)}
+    primary = sample_metric(results.metric) if results is not None else ""
+    rows: dict[str, list[SampleRow]] = {}
+    for key in dict.fromkeys(key for system in reversed(systems) for key in found[system]):
+        lines = [(system, found[system][key]) for system in systems if key in found[system]]
+        row = _row(lines, primary, results, str(novelty.get(key[:2]) or ""))
+        rows.setdefault(row.task, []).append(row)
+    return rows
 
 
 def _systems(run: RunFolder, results: Results | None) -> list[str]:

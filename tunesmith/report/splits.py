@@ -10,7 +10,7 @@ from statistics import fmean
 from tunesmith.evaluation.estimates import OWN_SPLIT
 from tunesmith.evaluation.systems import BASE, BASELINES
 from tunesmith.report.folder import Figure
-from tunesmith.report.results import Group, Result, Results, format_system
+from tunesmith.report.results import Group, Result, Results, title_system
 from tunesmith.report.text import is_number
 
 SUMMARY = "eval/summary.json"
@@ -150,8 +150,10 @@ def _row_rank(row: Row, focus: str) -> tuple:
 def columns_of(results: Results) -> list[tuple[str, list[str]]]:
     """(title, systems) of the columns of a table; base with examples is one column, however many were asked."""
     shots = [system for system in results.systems if re.fullmatch(rf"{BASE}_\d+_shot", system)]
-    columns = [(format_system(system), [system]) for system in results.systems if system not in shots[1:]]
-    title = format_system(shots[0]) if len(shots) == 1 else f"{format_system(BASE)}, best few-shot"
+    columns = [(title_system(system), [system]) for system in results.systems if system not in shots[1:]]
+    title = (
+        title_system(shots[0]) if len(shots) == 1 else f"{title_system(BASE)} with examples, the best number of them"
+    )
     return [(title, shots) if systems[0] in shots else (name, systems) for name, systems in columns]
 
 

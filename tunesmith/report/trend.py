@@ -79,7 +79,7 @@ def _trend(run: RunSummary, last: dict[str, _Before]) -> Trend:
         tasks = [task for task, told in summary["tasks"].items() if TUNED in told["metrics"].get(run.metric, {})]
         answers = read_answers(run.path / "eval" / TUNED, tasks)
     except (DataError, KeyError, TypeError) as error:
-        said = str(error).splitlines()[0] if isinstance(error, DataError) else "its summary is not whole"
+        said = str(error).splitlines()[0] if isinstance(error, DataError) else "its summary is not whole."
         return Trend(run.tuned, None, None, None, note=f"cannot be compared: {said}")
     value = [score.get(name) for name in ("value", "low", "high", "n")]
     samples = _fingerprint(run.metric, answers)
@@ -87,7 +87,7 @@ def _trend(run: RunSummary, last: dict[str, _Before]) -> Trend:
     values = (*(before.values if before is not None else ()), run.tuned)
     last[samples] = _Before(_name(run.path), answers, values)
     if before is None:
-        note = "" if is_first else "other test samples than any run before, so no difference is told"
+        note = "" if is_first else "other test samples than any run before, so no difference is told."
         return Trend(*value, samples, values=values, note=note)
     row = _difference(before.answers, answers, run.metric)
     told = (row[name] for name in ("delta", "low", "high", "p", "verdict"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,7 +13,7 @@ from tunesmith.evaluation.verdict import verdict_sentence
 from tunesmith.report.areas import Area
 from tunesmith.report.facts import Facts
 from tunesmith.report.folder import Figure, Sentence
-from tunesmith.report.results import Results, format_system
+from tunesmith.report.results import Results, format_system, title_system
 from tunesmith.report.splits import best_trivial
 from tunesmith.report.text import is_number
 
@@ -53,16 +54,24 @@ def tell_verdict(facts: Facts) -> Verdict:
             "",
             Sentence("The evaluation gave no number to judge by; the tables below say n/a where one is missing."),
         )
-    # A sentence begins with a capital here, also with a system's name; percentages are set as on the rest of the page.
-    exact = re.sub(
-        r"(^|\. )([a-z])", lambda match: match[1] + match[2].upper(), verdict_sentence(facts.run.summary.value)
-    ).replace(" %", "%")
+    exact = _as_on_the_page(verdict_sentence(facts.run.summary.value), facts.run.summary.value["systems"])
     tone, title = _title(results)
     lead = _lead(results, tone)
     if tone == "better" and facts.worse_areas:
         tone, title = "mixed", f"{title}, but not everywhere"
     aside = "(one training run)" if results.focus == TUNED and results.rival is not None else ""
     return Verdict(tone, title, aside, lead, exact, _but(facts))
+
+
+def _as_on_the_page(told: str, systems: Sequence[str]) -> str:
+    """Sentences that begin with a capital, unless with a model's own name; percentages as on the rest of the page."""
+    names = tuple(system for system in systems if system not in CALLED)
+
+    def begin(match: re.Match[str]) -> str:
+        is_name = names and told.startswith(names, match.start(2))
+        return match[0] if is_name else match[1] + match[2].upper()
+
+    return re.sub(r"(^|\. )([a-z])", begin, told).replace(" %", "%")
 
 
 def _but(facts: Facts) -> Sentence:
@@ -127,8 +136,7 @@ def _title(results: Results) -> tuple[Tone, str]:
 
 def _about(results: Results, said: str) -> str:
     """The verdict with whose it is, which goes without saying for a tuned model."""
-    text = said if results.focus == TUNED else f"{format_system(results.focus)} is {said}"
-    return text[0].upper() + text[1:]
+    return said[0].upper() + said[1:] if results.focus == TUNED else f"{title_system(results.focus)} is {said}"
 
 
 # ── in plain words ──
@@ -161,7 +169,7 @@ def _spread(results: Results) -> Sentence:
 
 def _reached(results: Results, system: str, *, first: bool = True) -> Sentence:
     name = CALLED.get(system, format_system(system))
-    name = name[0].upper() + name[1:] if first else name
+    name = name[0].upper() + name[1:] if first and system in CALLED else name
     value = _value(results, system)
     if results.is_share:
         verb = "answers {1} of the test questions right" if first else "{1}"
@@ -205,19 +213,26 @@ def tell_story(facts: Facts) -> Sentence:
     return _joined(*(part for sentence in told for part in (sentence, Sentence(" "))))
 
 
+HELD_BACK_FOR = {"validation": "validation", "test": "the test"}
+
+
 def _data(facts: Facts) -> Sentence | None:
-    if not facts.rows_in.known:
+    if not facts.funnel.rows_in.known:
         return None
-    said = Sentence("{0} rows came in", (("count", facts.rows_in),))
-    whole = [drop for drop in facts.drop_reasons if not drop.is_part]
+    said = Sentence("{0} rows came in", (("count", facts.funnel.rows_in),))
+    whole = [drop for drop in facts.funnel.drop_reasons if not drop.is_part]
     reasons = sorted(whole, key=lambda drop: -(drop.count.value or 0))[:2]
-    if facts.num_rejected.value and reasons:
+    if facts.funnel.num_left_out.value and reasons:
         listed = " and ".join(f"“{{{k + 1}}}”" for k in range(len(reasons)))
-        parts = (("count", facts.num_rejected), *(("words", drop.reason) for drop in reasons))
+        parts = (("count", facts.funnel.num_left_out), *(("words", drop.reason) for drop in reasons))
         said = _joined(said, Sentence(f", {{0}} were left out (most often: {listed})", parts))
-    train = dict(facts.split).get("train", Figure(None, "data/funnel.json"))
-    used = Sentence(" and {0} were used to train.", (("count", train),)) if train.known else Sentence(".")
-    return _joined(said, used)
+    held_out = [(name, count) for name, count in facts.funnel.split if name != "train" and count.value]
+    for name, count in held_out:
+        said = _joined(said, Sentence(f", {{0}} held back for {HELD_BACK_FOR[name]}", (("count", count),)))
+    train = dict(facts.funnel.split).get("train", Figure(None, "data/funnel.json"))
+    return _joined(
+        said, Sentence(" and {0} were used to train.", (("count", train),)) if train.known else Sentence(".")
+    )
 
 
 def _training(facts: Facts) -> Sentence | None:

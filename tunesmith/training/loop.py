@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import torch
 from torch import nn
 
 from tunesmith.errors import CheckpointError, Interrupted, TrainingError
-from tunesmith.progress import Progress
+from tunesmith.progress import Bar, Progress
 from tunesmith.recipe import TrainSection
 from tunesmith.training.allocator import keep_freed_memory
 from tunesmith.training.checkpoint import (
@@ -27,15 +28,26 @@ from tunesmith.training.checkpoint import (
 )
 from tunesmith.training.noise import noisy_embeddings
 from tunesmith.training.objectives import Objective
-from tunesmith.training.optim import Optimizers, load_optimizer_tensors, optimizer_of, optimizer_tensors
-from tunesmith.training.order import Order, by_length, order_of
+from tunesmith.training.optim import load_optimizer_tensors, optimizer_of, optimizer_tensors
+from tunesmith.training.order import CPU_WIDTH, Order, by_length, order_of
 from tunesmith.training.passes import Fitting, Pass, Rows, accumulate
 from tunesmith.training.precision import Weights
 from tunesmith.training.schedule import learning_rate_factor
+from tunesmith.training.state import (
+    TrainState,
+    add_to_window,
+    close_window,
+    note_score,
+    note_validation,
+    out_of_patience,
+    validation_line,
+)
 from tunesmith.training.validation import Validation, validate
 
 MAX_BAD_STEPS = 3
 """Steps in a row whose gradient may be infinite or undefined before the run stops."""
+OnStep = Callable[[int, nn.Module], float | None]
+"""Called with the number of a step and the forward; may give a score."""
 
 
 @dataclass(frozen=True)
@@ -46,28 +58,6 @@ class Place:
     append_metrics: Callable[[dict[str, Any]], None]
     truncate_metrics: Callable[[int, int], None]
     sync_metrics: Callable[[], None] = lambda: None
-
-
-@dataclass
-class TrainState:
-    """What has happened so far, beside the weights: all of it is in every checkpoint."""
-
-    step: int = 0
-    num_skipped_steps: int = 0
-    num_bad_in_a_row: int = 0
-    best_step: int | None = None
-    best_validation_loss: float | None = None
-    best_score: float | None = None
-    num_validations_without_gain: int = 0
-    validated_step: int = 0
-    last_loss: float | None = None
-    seconds: float = 0.0
-    num_tokens: int = 0
-    max_batch_tokens: int | None = None
-    window: dict[str, float] = field(
-        default_factory=lambda: dict.fromkeys(("loss", "counted", "supervised", "tokens", "seconds"), 0.0)
-    )
-    task_window: dict[str, list[float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -105,7 +95,7 @@ def train(
     fingerprint: dict[str, Any],
     resume: bool = False,
     should_stop: Callable[[], int | None] = lambda: None,
-    on_step: Callable[[int, nn.Module], float | None] | None = None,
+    on_step: OnStep | None = None,
     on_step_every: int = 1,
 ) -> TrainResult:
     """Train the weights of ``forward`` that require gradients, in place.
@@ -127,100 +117,205 @@ def train(
         Interrupted: the run was asked to stop, and can be resumed.
     """
     seed_generators(section.seed)
-    device = next(forward.parameters()).device
-    order = order_of(train_rows.lengths, section, device=device, is_flat=getattr(forward, "flattens", False))
-    num_steps = num_steps_of(section, order.steps_per_epoch)
-    save_every = section.save_steps or order.steps_per_epoch
-    validate_every = section.eval_steps or order.steps_per_epoch
-    weights = Weights(forward.model, section.precision)
-    keep_freed_memory()
-    optimizer = optimizer_of(weights, section)
-    base_rates = [group["lr"] for group in optimizer.param_groups]
-    position = {"num_steps": num_steps, "steps_per_epoch": order.steps_per_epoch, "seed": section.seed}
-    state = _resume(place, weights, optimizer, fingerprint, position, progress) if resume else TrainState()
-    fitting = Fitting(weights, progress, state.max_batch_tokens)
-    validation_batches = list(
-        by_length(range(len(validation_rows)), validation_rows.lengths, section.per_device_train_batch_size)
-    )
-    keeps_best, by_score = section.early_stopping_patience is not None, section.metric_for_best_model is not None
+    loop = Loop(
+        forward, objective, train_rows, validation_rows, section, place, progress, fingerprint, should_stop, on_step,
+        on_step_every,
+    )  # fmt: skip
+    if resume:
+        loop.resume()
     forward.train()
-
-    def is_validation_due() -> bool:
-        at_step = state.step % validate_every == 0 or state.step == num_steps
-        return bool(validation_batches) and at_step and state.validated_step < state.step
-
-    def learn(micro_batches: list[list[int]]) -> Pass:
-        batches = [train_rows.collate(rows).to(device) for rows in micro_batches]
-        return accumulate(forward, objective, batches, weights, train_rows.tasks)
-
-    def measure(micro_batches: list[list[int]]) -> Validation | None:
-        batches = [lambda rows=rows: validation_rows.collate(rows).to(device) for rows in micro_batches]
-        with weights.standing_at(optimizer.averaged if optimizer.has_average else None):
-            return validate(forward, objective, batches, should_stop, validation_rows.tasks)
-
-    with noisy_embeddings(forward, section.neftune_noise_alpha), progress.bar("Training", num_steps, "step") as bar:
-        bar.advance(state.step)
-        if is_validation_due():  # the one the run was stopped before or in
-            _note_validation(fitting.take(measure, validation_batches, validation_rows.lengths), state, place, by_score)
-            _stop_if_asked(should_stop(), state, num_steps)
-        while state.step < num_steps and not _out_of_patience(state, section):
-            started = time.perf_counter()
-            factor = learning_rate_factor(
-                state.step, num_steps=num_steps, warmup_ratio=section.warmup_ratio, shape=section.lr_scheduler_type
-            )
-            for group, rate in zip(optimizer.param_groups, base_rates, strict=True):
-                group["lr"] = rate * factor
-
-            found = fitting.take(learn, order.micro_batches(state.step), train_rows.lengths)
-            grad_norm = _clip(weights, section.max_grad_norm)
-            is_finite = math.isfinite(grad_norm) and math.isfinite(found.loss)
-            if is_finite:
-                optimizer.step()
-                weights.publish()
-                state.num_bad_in_a_row = 0
-            else:
-                _count_bad_step(state, found, progress)
-            optimizer.zero_grad()
-
-            state.step, state.max_batch_tokens = state.step + 1, fitting.max_tokens
-            _add_to_window(state, found, time.perf_counter() - started, counts=is_finite)
-            bar.advance(1)
-            if state.step % section.logging_steps == 0 or state.step == num_steps:
-                line = _close_window(state, order, optimizer, grad_norm)
-                place.append_metrics(line)
-                bar.update(loss=line["loss"], tokens_per_second=line["tokens_per_second"])
-            gained = False
-            if on_step is not None and (state.step % on_step_every == 0 or state.step == num_steps):
-                with weights.standing_at(optimizer.averaged if optimizer.has_average else None):
-                    score = on_step(state.step, forward)
-                gained = by_score and _note_score(score, state)
-            signal_number = should_stop()
-            if signal_number is None and is_validation_due():
-                result = fitting.take(measure, validation_batches, validation_rows.lengths)
-                gained = _note_validation(result, state, place, by_score) or gained
-                signal_number = should_stop()
-            last = state.step == num_steps or _out_of_patience(state, section) or signal_number is not None
-            if state.step % save_every == 0 or last or (gained and keeps_best):
-                _save(place, weights, optimizer, state, fingerprint, position, keep_best=keeps_best)
-            if state.step < num_steps:
-                _stop_if_asked(signal_number, state, num_steps)
-
-    if keeps_best and state.best_step not in (None, state.step):
-        _restore(load_checkpoint(place.checkpoints, state.best_step), weights, optimizer)
-    if optimizer.has_average:
-        weights.move_to(optimizer.averaged)
+    with (
+        noisy_embeddings(forward, section.neftune_noise_alpha),
+        progress.bar("Training", loop.num_steps, "step") as bar,
+    ):
+        loop.take_all_steps(bar)
+    loop.keep_the_best()
     forward.eval()
-    return _result(state, order, section)
+    return _result(loop.state, loop.order, section)
 
 
-def _stop_if_asked(signal_number: int | None, state: TrainState, num_steps: int) -> None:
-    if signal_number is not None:
-        raise Interrupted(f"Stopped after step {state.step} of {num_steps}; continue with --resume.", signal_number)
+@dataclass(eq=False)
+class Loop:
+    """A run under way: what it learns from, how far it is, and the parts of a step. The fields are those of `train`."""
 
+    forward: nn.Module
+    objective: Objective
+    train_rows: Rows
+    validation_rows: Rows
+    section: TrainSection
+    place: Place
+    progress: Progress
+    fingerprint: dict[str, Any]
+    should_stop: Callable[[], int | None]
+    on_step: OnStep | None
+    on_step_every: int
 
-def _out_of_patience(state: TrainState, section: TrainSection) -> bool:
-    patience = section.early_stopping_patience
-    return patience is not None and state.num_validations_without_gain >= patience
+    def __post_init__(self) -> None:
+        section, validation_lengths = self.section, self.validation_rows.lengths
+        self.device = next(self.forward.parameters()).device
+        self.order = order_of(
+            self.train_rows.lengths,
+            section,
+            device=self.device,
+            is_flat=getattr(self.forward, "flattens", False),
+            width=getattr(self.forward, "width", CPU_WIDTH),
+        )
+        self.num_steps = num_steps_of(section, self.order.steps_per_epoch)
+        self.save_every = section.save_steps or self.order.steps_per_epoch
+        self.validate_every = section.eval_steps or self.order.steps_per_epoch
+        self.keeps_best = section.early_stopping_patience is not None
+        self.by_score = section.metric_for_best_model is not None
+        self.weights = Weights(self.forward.model, section.precision)
+        keep_freed_memory()
+        self.optimizer = optimizer_of(self.weights, section)
+        self.base_rates = [group["lr"] for group in self.optimizer.param_groups]
+        self.fitting = Fitting(self.weights, self.progress)
+        self.state = TrainState()
+        self.validation_batches = list(
+            by_length(range(len(validation_lengths)), validation_lengths, section.per_device_train_batch_size)
+        )
+
+    def resume(self) -> None:
+        """Go on from the newest whole checkpoint, or from nothing where there is none."""
+        checkpoint = newest_checkpoint(self.place.checkpoints, on_damage=self.progress.warn)
+        if checkpoint is None:
+            self.place.truncate_metrics(0, 0)
+            return
+        _check_fingerprint(checkpoint, self.fingerprint, self.place.checkpoints, self.progress)
+        _check_length(checkpoint, self.num_steps, self.place.checkpoints, self.progress)
+        self.state = TrainState(**checkpoint.state["train"])
+        self.fitting.max_tokens = self.state.max_batch_tokens
+        self.place.truncate_metrics(checkpoint.step, self.state.validated_step)
+        self._restore(checkpoint)
+        restore_generators(checkpoint.generators)
+        self.progress.say(f"Continuing after step {checkpoint.step}.")
+
+    def take_all_steps(self, bar: Bar) -> None:
+        """Every step that is left, with the measurements and checkpoints that are due after it."""
+        bar.advance(self.state.step)
+        if self.is_validation_due():  # the one the run was stopped before or in
+            self.validate()
+            self._stop_if_asked(self.should_stop())
+        while not self.is_over():
+            self.take_step(bar)
+            gained = self.measure()
+            signal_number = self.should_stop()
+            if signal_number is None and self.is_validation_due():
+                gained = self.validate() or gained
+                signal_number = self.should_stop()
+            is_due = self.state.step % self.save_every == 0 or (gained and self.keeps_best)
+            if is_due or self.is_over() or signal_number is not None:
+                self.save()
+            if self.state.step < self.num_steps:
+                self._stop_if_asked(signal_number)
+
+    def is_over(self) -> bool:
+        """Whether all steps are taken, or there is no patience left."""
+        return self.state.step >= self.num_steps or out_of_patience(self.state, self.section)
+
+    def take_step(self, bar: Bar) -> None:
+        """One update of the weights, or none where its gradient is not finite; logged where that is due."""
+        state, started = self.state, time.perf_counter()
+        self._set_learning_rate()
+        found = self.fitting.take(self._learn, self.order.micro_batches(state.step), self.train_rows.lengths)
+        grad_norm = _clip(self.weights, self.section.max_grad_norm)
+        is_finite = math.isfinite(grad_norm) and math.isfinite(found.loss)
+        if is_finite:
+            self.optimizer.step()
+            self.weights.publish()
+            state.num_bad_in_a_row = 0
+        else:
+            _count_bad_step(state, found, self.progress)
+        self.optimizer.zero_grad()
+
+        state.step, state.max_batch_tokens = state.step + 1, self.fitting.max_tokens
+        add_to_window(state, found, time.perf_counter() - started, counts=is_finite)
+        bar.advance(1)
+        if self._is_due(self.section.logging_steps):
+            line = close_window(state, self.order, self.optimizer, grad_norm)
+            self.place.append_metrics(line)
+            bar.update(loss=line["loss"], tokens_per_second=line["tokens_per_second"])
+
+    def measure(self) -> bool:
+        """Ask ``on_step`` where it is due; whether its score is the best so far, and is what decides."""
+        if self.on_step is None or not self._is_due(self.on_step_every):
+            return False
+        with self._standing_where_kept():
+            score = self.on_step(self.state.step, self.forward)
+        return self.by_score and note_score(score, self.state)
+
+    def is_validation_due(self) -> bool:
+        """Whether the validation loss is to be measured now, and was not yet."""
+        has_rows, is_new = bool(self.validation_batches), self.state.validated_step < self.state.step
+        return has_rows and is_new and self._is_due(self.validate_every)
+
+    def validate(self) -> bool:
+        """Measure the validation loss and tell it; whether it is the best so far, and is what decides."""
+        result = self.fitting.take(self._look, self.validation_batches, self.validation_rows.lengths)
+        if result is None:  # asked to stop: left for the resumed run
+            return False
+        self.place.append_metrics(validation_line(result, self.state))
+        return note_validation(result, self.state, self.by_score)
+
+    def save(self) -> None:
+        """Write a checkpoint of this moment."""
+        step, weights, optimizer = self.state.step, self.weights, self.optimizer
+        epoch, index = divmod(step, self.order.steps_per_epoch)
+        position = {
+            "num_steps": self.num_steps, "steps_per_epoch": self.order.steps_per_epoch, "seed": self.section.seed,
+            "epoch": epoch, "index": index,
+        }  # fmt: skip
+        state = {
+            "train": asdict(self.state),
+            "optimizer": optimizer.counters(),
+            "fingerprint": self.fingerprint,
+            "position": position,
+        }
+        tensors = weights.masters, optimizer_tensors(optimizer, weights.masters), generator_tensors()
+        self.place.sync_metrics()
+        best = self.state.best_step if self.keeps_best else None
+        save_checkpoint(self.place.checkpoints, Checkpoint(step, *tensors, state), also_keep=best)
+
+    def keep_the_best(self) -> None:
+        """Go back to the best weights where those are to be kept, and to the average where there is one."""
+        if self.keeps_best and self.state.best_step not in (None, self.state.step):
+            self._restore(load_checkpoint(self.place.checkpoints, self.state.best_step))
+        if self.optimizer.has_average:
+            self.weights.move_to(self.optimizer.averaged)
+
+    def _is_due(self, every: int) -> bool:
+        return self.state.step % every == 0 or self.state.step == self.num_steps
+
+    def _set_learning_rate(self) -> None:
+        warmup, shape = self.section.warmup_ratio, self.section.lr_scheduler_type
+        factor = learning_rate_factor(self.state.step, num_steps=self.num_steps, warmup_ratio=warmup, shape=shape)
+        for group, rate in zip(self.optimizer.param_groups, self.base_rates, strict=True):
+            group["lr"] = rate * factor
+
+    def _learn(self, micro_batches: list[list[int]]) -> Pass:
+        batches = [self.train_rows.collate(rows).to(self.device) for rows in micro_batches]
+        return accumulate(self.forward, self.objective, batches, self.weights, self.train_rows.tasks)
+
+    def _look(self, micro_batches: list[list[int]]) -> Validation | None:
+        rows = self.validation_rows
+        batches = [lambda chosen=chosen: rows.collate(chosen).to(self.device) for chosen in micro_batches]
+        with self._standing_where_kept():
+            return validate(self.forward, self.objective, batches, self.should_stop, rows.tasks)
+
+    def _standing_where_kept(self) -> AbstractContextManager[None]:
+        """While it lasts the weights are those that would be kept: the average, where there is one."""
+        return self.weights.standing_at(self.optimizer.averaged if self.optimizer.has_average else None)
+
+    def _restore(self, checkpoint: Checkpoint) -> None:
+        self.weights.load(checkpoint.weights)
+        load_optimizer_tensors(self.optimizer, self.weights.masters, checkpoint.optimizer)
+        self.optimizer.load_counters(checkpoint.state["optimizer"])
+
+    def _stop_if_asked(self, signal_number: int | None) -> None:
+        if signal_number is not None:
+            raise Interrupted(
+                f"Stopped after step {self.state.step} of {self.num_steps}; continue with --resume.", signal_number
+            )
 
 
 def _clip(weights: Weights, max_grad_norm: float) -> float:
@@ -241,124 +336,6 @@ def _count_bad_step(state: TrainState, found: Pass, progress: Progress) -> None:
             f"(records {shown}). Lower train.learning_rate, or set train.precision: fp32."
         )
     progress.warn(f"Step {state.step + 1} skipped: its loss or gradient was not finite (records {shown}).")
-
-
-def _add_to_window(state: TrainState, found: Pass, seconds: float, *, counts: bool) -> None:
-    """Add a step to what the next line tells; a skipped one ``counts`` for nothing but its tokens and its time."""
-    num_supervised = sum(batch.num_supervised for batch in found.batches)
-    num_tokens = sum(batch.num_tokens for batch in found.batches)
-    added = {"supervised": num_supervised, "tokens": num_tokens, "seconds": seconds}
-    added |= {"loss": found.loss * found.count, "counted": found.count} if counts else {}
-    for name, value in added.items():
-        state.window[name] += value
-    for task, (loss, count) in found.tasks.items() if counts else ():
-        total = state.task_window.setdefault(task, [0.0, 0])
-        total[0], total[1] = total[0] + loss, total[1] + count
-    state.seconds += seconds
-    state.num_tokens += num_tokens
-
-
-def _close_window(state: TrainState, order: Order, optimizer: Optimizers, grad_norm: float) -> dict[str, Any]:
-    """The line for metrics.jsonl: means since the last one, each token counting the same."""
-    window, state.window = state.window, dict.fromkeys(state.window, 0.0)
-    tasks, state.task_window = state.task_window, {}
-    state.last_loss = window["loss"] / window["counted"] if window["counted"] else None
-    line = {
-        "step": state.step,
-        "epoch": round(state.step / order.steps_per_epoch, 4),
-        "loss": state.last_loss,
-        "learning_rate": optimizer.param_groups[0]["lr"],
-        "grad_norm": grad_norm if math.isfinite(grad_norm) else None,
-        "num_supervised_tokens": int(window["supervised"]),
-        "num_tokens": int(window["tokens"]),
-        "tokens_per_second": round(window["tokens"] / window["seconds"], 1) if window["seconds"] else None,
-        "seconds": round(state.seconds, 3),
-    }
-    return line | _told_by_task(tasks)
-
-
-def _told_by_task(tasks: Mapping[str, Sequence[float]]) -> dict[str, Any]:
-    """The mean loss of each task, for a line; nothing where tasks are not told apart."""
-    return {"task_losses": {task: loss / count for task, (loss, count) in sorted(tasks.items())}} if tasks else {}
-
-
-def _note_score(score: float | None, state: TrainState) -> bool:
-    """Remember the best score, and whether this was it; an undefined one is no gain."""
-    gained = score is not None and math.isfinite(score) and (state.best_score is None or score > state.best_score)
-    if gained:
-        state.best_step, state.best_score = state.step, score
-    state.num_validations_without_gain = 0 if gained else state.num_validations_without_gain + 1
-    return gained
-
-
-def _note_validation(result: Validation | None, state: TrainState, place: Place, by_score: bool) -> bool:
-    """Append the validation loss, remember the best; whether this was it. None (asked to stop) is left for the resumed run.
-
-    ``by_score``: it is told, and decides nothing.
-    """
-    if result is None:
-        return False
-    line = {"step": state.step, "validation_loss": result.loss, "num_supervised_tokens": result.num_supervised_tokens}
-    place.append_metrics(line | _told_by_task(result.tasks))
-    best = state.best_validation_loss
-    gained = result.loss is not None and math.isfinite(result.loss) and (best is None or result.loss < best)
-    state.validated_step = state.step
-    if gained:
-        state.best_validation_loss = result.loss
-    if by_score:
-        return False
-    state.best_step = state.step if gained else state.best_step
-    state.num_validations_without_gain = 0 if gained else state.num_validations_without_gain + 1
-    return gained
-
-
-def _save(
-    place: Place, weights: Weights, optimizer: Optimizers, state: TrainState, fingerprint, position, *, keep_best: bool
-) -> None:
-    epoch, index = divmod(state.step, position["steps_per_epoch"])
-    checkpoint = Checkpoint(
-        state.step,
-        weights.masters,
-        optimizer_tensors(optimizer, weights.masters),
-        generator_tensors(),
-        {
-            "train": asdict(state),
-            "optimizer": optimizer.counters(),
-            "fingerprint": fingerprint,
-            "position": {**position, "epoch": epoch, "index": index},
-        },
-    )
-    place.sync_metrics()
-    save_checkpoint(place.checkpoints, checkpoint, also_keep=state.best_step if keep_best else None)
-
-
-def _resume(
-    place: Place,
-    weights: Weights,
-    optimizer: Optimizers,
-    fingerprint: dict[str, Any],
-    position: dict[str, int],
-    progress: Progress,
-) -> TrainState:
-    """The state of the newest whole checkpoint, put into weights, optimizer and generators; a fresh one where there is none."""
-    checkpoint = newest_checkpoint(place.checkpoints, on_damage=progress.warn)
-    if checkpoint is None:
-        place.truncate_metrics(0, 0)
-        return TrainState()
-    _check_fingerprint(checkpoint, fingerprint, place.checkpoints, progress)
-    _check_length(checkpoint, position["num_steps"], place.checkpoints, progress)
-    state = TrainState(**checkpoint.state["train"])
-    place.truncate_metrics(checkpoint.step, state.validated_step)
-    _restore(checkpoint, weights, optimizer)
-    restore_generators(checkpoint.generators)
-    progress.say(f"Continuing after step {checkpoint.step}.")
-    return state
-
-
-def _restore(checkpoint: Checkpoint, weights: Weights, optimizer: Optimizers) -> None:
-    weights.load(checkpoint.weights)
-    load_optimizer_tensors(optimizer, weights.masters, checkpoint.optimizer)
-    optimizer.load_counters(checkpoint.state["optimizer"])
 
 
 def _check_length(checkpoint: Checkpoint, num_steps: int, folder: Path, progress: Progress) -> None:
@@ -391,7 +368,7 @@ def _check_fingerprint(checkpoint: Checkpoint, fingerprint: dict[str, Any], fold
 
 
 def _result(state: TrainState, order: Order, section: TrainSection) -> TrainResult:
-    stopped_early = _out_of_patience(state, section)
+    stopped_early = out_of_patience(state, section)
     measured = section.metric_for_best_model or "validation loss"
     times = "validations" if section.metric_for_best_model is None else "evaluations"
     reason = f"no better {measured} in {section.early_stopping_patience} {times}"

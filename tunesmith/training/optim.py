@@ -12,6 +12,7 @@ from torch import nn
 from transformers.optimization import Adafactor
 
 from tunesmith.recipe import OptimizerName, TrainSection
+from tunesmith.training.muon import Muon
 from tunesmith.training.precision import Weights
 
 GROUP_COUNTERS = ("k", "weight_sum", "lr_max")
@@ -150,10 +151,6 @@ def _adafactor(groups, **options) -> torch.optim.Optimizer:
     return Adafactor(groups, scale_parameter=False, relative_step=False, **options)
 
 
-def _muon(groups, **options) -> torch.optim.Optimizer:
-    return torch.optim.Muon(groups, adjust_lr_fn="match_rms_adamw", **options)
-
-
 def _schedule_free(groups, **options) -> torch.optim.Optimizer:
     optimizer = AdamWScheduleFree(groups, foreach=False, **options)  # which would hold a copy of every weight at once
     optimizer.train()
@@ -164,7 +161,7 @@ _MAKERS: dict[OptimizerName, Callable[..., torch.optim.Optimizer]] = {
     "adamw": _adamw,
     "adamw_8bit": _adamw_8bit,
     "adafactor": _adafactor,
-    "muon": _muon,
+    "muon": Muon,
     "schedule_free": _schedule_free,
 }
 assert set(_MAKERS) == set(get_args(OptimizerName))

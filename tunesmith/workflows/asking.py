@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from tunesmith.evaluation.answer_store import AnswerStore, question_keys
 from tunesmith.evaluation.baselines import majority_answer, nearest_example
@@ -16,15 +17,34 @@ from tunesmith.evaluation.shot_curve import shot_system
 from tunesmith.evaluation.suites import Context, Suite, Tasks, askable
 from tunesmith.evaluation.suites.consistency import REPEAT_TEMPERATURE
 from tunesmith.evaluation.suites.suite import OWN
-from tunesmith.lm import Completion, LanguageModel, OnAnswer, Sampling
+from tunesmith.lm import FAILED, Completion, LanguageModel, NoAnswers, OnAnswer, Sampling
 from tunesmith.model.generate import LocalModel
+from tunesmith.model.load import locate
 from tunesmith.model.remote import RemoteModel
 from tunesmith.progress import Progress
 from tunesmith.recipe import EvaluateSection, ModelSection
 from tunesmith.records import Message, Record
 from tunesmith.rendering.fewshot import ShotPool, choose_shots
+from tunesmith.rendering.templates import ChatTemplate
 from tunesmith.stats import smallest_detectable_proportion_difference
-from tunesmith.workflows.opening import explained_memory, model_sha256, open_to_ask
+from tunesmith.workflows.opening import explained_memory, fair_template, model_sha256, open_to_ask
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a system is asked: its chat template (None behind an API, which applies its own), the strings its answers are
+    cut before, and how many worked examples stand before each request."""
+
+    template: ChatTemplate | None
+    stop: tuple[str, ...]
+    num_shots: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """As the summary has it: the template by its name and the hash of its source."""
+        name = source = None
+        if self.template is not None:
+            name, source = self.template.name, hashlib.sha256(self.template.source.encode()).hexdigest()
+        return {"template": name, "template_sha256": source, "stop": list(self.stop), "num_shots": self.num_shots}
 
 
 @dataclass(frozen=True)
@@ -43,6 +63,22 @@ class System:
     stop: tuple[str, ...] = ()
     num_shots: int = 0
 
+    @property
+    def manner(self) -> Manner:
+        """How it is asked."""
+        template = self.model.template if isinstance(self.model, LocalModel) else None
+        return Manner(template, self.stop, self.num_shots)
+
+    def like(self, other: Manner, *, same_template: bool = False) -> System:
+        """Asked as another is: its answers end at the same strings, and at its own where the other names none, as an API;
+        and its prompts are in its own chat template where it has one, else in the other's. ``same_template``: as they are.
+        """
+        found = replace(self, stop=other.stop or self.stop, num_shots=other.num_shots)
+        if same_template or other.template is None or not isinstance(self.model, LocalModel):
+            return found
+        template = fair_template(self.model.loaded, other.template)
+        return replace(found, model=replace(self.model, template=template))
+
     def with_shots(self, num_shots: int) -> System:
         """The same model asked with so many worked examples; without any it keeps its plain name."""
         return replace(self, name=shot_system(self.name, num_shots), num_shots=num_shots)
@@ -57,6 +93,7 @@ class Questions:
         curves: each curve with its tasks: asked again with every number of worked examples.
         metrics: suite → the metrics its tasks show, where a suite says so.
         max_new_tokens: task → length of its longest answer, where a suite needs more room than the recipe gives.
+        notes: what the suites told: what they left out, and why; each begins with a suite's name and a colon.
     """
 
     suites: list[Suite] = field(default_factory=list)
@@ -65,6 +102,7 @@ class Questions:
     curves: list[tuple[Suite, Tasks]] = field(default_factory=list)
     metrics: dict[str, Sequence[str]] = field(default_factory=dict)
     max_new_tokens: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def all_groups(self) -> list[str]:
@@ -74,7 +112,12 @@ class Questions:
 def gather(suites: Sequence[Suite], context: Context, console: Progress) -> Questions:
     """The questions of the suites, told in a line each: how many, and which difference so many can show."""
     found = Questions()
-    for suite, tasks in askable(suites, context):
+
+    def tell(text: str) -> None:
+        found.notes.append(text)
+        context.tell(text)
+
+    for suite, tasks in askable(suites, replace(context, tell=tell)):
         found.suites.append(suite)
         if suite.num_shots is not None:
             found.curves.append((suite, tasks))
@@ -92,9 +135,8 @@ def _extent(suite: Suite, tasks: Tasks, section: EvaluateSection) -> str:
     samples = [sample for asked in tasks.values() for sample in asked]
     num_units = len({sample.variant_of or sample.id for sample in samples})
     times = "" if suite.num_shots is None else f", each with {_listed(suite.num_shots(section))} worked examples"
-    told = (
-        f"{len(samples):,} questions" + (f" about {num_units:,} requests" if num_units < len(samples) else "") + times
-    )
+    asked = f"{len(samples):,} requests about " if num_units < len(samples) else ""
+    told = f"{asked}{num_units:,} question{'s' * (num_units != 1)}{times}"
     if suite.metrics:
         return f"{told}."
     smallest = smallest_detectable_proportion_difference(num_units)
@@ -109,7 +151,10 @@ def _listed(numbers: Sequence[int]) -> str:
 
 
 class Asker:
-    """Asks one system after another, and remembers what each was asked."""
+    """Asks one system after another, and remembers what each was asked, and how.
+
+    ``train`` are the training records of a run, ``shots`` where worked examples come from: those by default.
+    """
 
     def __init__(
         self,
@@ -119,17 +164,20 @@ class Asker:
         eval_dir: Path,
         seed: int,
         console: Progress,
+        shots: Sequence[Record] | None = None,
     ):
         self.section, self.questions, self.train, self.eval_dir = section, questions, train, eval_dir
         self.seed, self.console = seed, console
         self.curved: list[str] = []  # the systems that were asked with several numbers of worked examples
         self.answered: dict[str, list[str]] = {}  # system → the tasks it was asked, in the order of the tables
-        self.pool = ShotPool.of(train)
+        self.asked: dict[str, Manner] = {}
+        self.pool = ShotPool.of(train if shots is None else shots)
+        self._pool_name = "" if shots is None else f" of {_content_sha256(self.pool.records)}"
 
     def ask_all(self, system: System) -> None:
         """Every question there is, and each of a curve with every number of worked examples."""
         self.ask(system, self.questions.tasks)
-        self.answered[system.name] = list(self.questions.tasks)
+        self._remember(system, self.questions.tasks)
         for suite, tasks in self.questions.curves:
             assert suite.num_shots is not None
             for num_shots in suite.num_shots(self.section):
@@ -139,7 +187,10 @@ class Asker:
     def ask_own(self, system: System) -> None:
         """The user's own questions alone."""
         self.ask(system, self.questions.own)
-        self.answered[system.name] = list(self.questions.own)
+        self._remember(system, self.questions.own)
+
+    def _remember(self, system: System, tasks: Tasks) -> None:
+        self.answered[system.name], self.asked[system.name] = list(tasks), system.manner
 
     def ask(self, system: System, tasks: Tasks, eval_dir: Path | None = None) -> None:
         """Write the answers of a system to some tasks."""
@@ -151,8 +202,8 @@ class Asker:
             with explained_memory():
                 return self._answers(system, samples, sampling, keep)
 
-        template = f", template {system.model.template.source}" if isinstance(system.model, LocalModel) else ""
-        identity = f"{system.identity}, {system.num_shots} shots{template}"
+        template = f", template {system.manner.template.source}" if system.manner.template is not None else ""
+        identity = f"{system.identity}, {system.num_shots} shots{self._pool_name}{template}"
         total = sum(len(samples) for samples in tasks.values())
         folder = eval_dir or self.eval_dir
         with self.console.bar(f"Asking {system.name}", total, "sample") as bar:
@@ -171,11 +222,10 @@ class Asker:
         """Answers no model is needed for: each task's most frequent one, and the nearest training record's."""
         if not self.questions.own or not self.train:
             return
-        seen = hashlib.sha256("".join(sorted(record.content_sha256 + record.task for record in self.train)).encode())
+        identity = _content_sha256(self.train)
         own, run_code = self.questions.own, self.section.run_code
         for name, make in (("majority_answer", majority_answer), ("nearest_example", nearest_example)):
             function: Callable = make(self.train)
-            identity = seen.hexdigest()
             answer_samples(name, function, own, Sampling(), self.eval_dir, identity=identity, run_code=run_code)
             self.answered[name] = list(self.questions.own)
 
@@ -198,15 +248,26 @@ class Asker:
         for position, sample in enumerate(samples):
             rounds.setdefault(self._sampling_of(sample, sampling), []).append(position)
         answers: dict[int, Completion] = {}
+        failures: list[NoAnswers] = []
         for how, positions in rounds.items():
-            asked = [samples[position] for position in positions]
-            if how is None:
-                found = score_texts(system.model, asked)
-            else:
-                shots = [self.shots(sample, system.num_shots) for sample in asked]
-                found = generate(system.model, asked, how, shots, _at(positions, keep))
+            try:
+                found = self._round(system, [samples[place] for place in positions], how, _at(positions, keep))
+            except NoAnswers as error:
+                failures.append(error)
+                found = error.completions
             answers.update(zip(positions, found, strict=True))
-        return [answers[position] for position in range(len(samples))]
+        told = [answers[position] for position in range(len(samples))]
+        if rounds and len(failures) == len(rounds):
+            raise NoAnswers(str(failures[0]), told) from failures[0]
+        return told
+
+    def _round(
+        self, system: System, samples: Sequence[Sample], how: Sampling | None, keep: OnAnswer
+    ) -> list[Completion]:
+        if how is None:
+            return score_texts(system.model, samples)
+        shots = [self.shots(sample, system.num_shots) for sample in samples]
+        return generate(system.model, samples, how, shots, keep)
 
     def _sampling_of(self, sample: Sample, sampling: Sampling) -> Sampling | None:
         """How a sample is answered; None where its text is only scored."""
@@ -222,9 +283,10 @@ class Asker:
         return choose_shots(record, self.pool, num_shots, seed=self.seed) if num_shots else ()
 
 
-def _of_those(positions: Sequence[int], on_answer: OnAnswer) -> OnAnswer:
-    """Tells answers to some of the questions under their place among all."""
-    return lambda number, completion: on_answer(positions[number], completion)
+def _content_sha256(records: Sequence[Record]) -> str:
+    return hashlib.sha256(
+        "".join(sorted(record.content_sha256 + record.task for record in records)).encode()
+    ).hexdigest()
 
 
 def _at(positions: Sequence[int], keep: OnAnswer) -> OnAnswer:
@@ -260,14 +322,22 @@ def _as_turns(prompt: Sequence[Message], shots: Sequence[Record]) -> list[Messag
     return [*prompt[:start], *turns, *prompt[start:]]
 
 
-def open_system(target: str, section: EvaluateSection, console: Progress) -> System:
-    """A model by its name, behind its own template; an API as it is."""
+def open_system(target: str, section: EvaluateSection, console: Progress, template: str = "auto") -> System:
+    """A model by its name, behind a template; an API as it is."""
     name = system_name(target)
     if target.startswith("openai:"):
         return System(name, RemoteModel.from_target(target), target)
     model = ModelSection(name_or_path=target)
-    opened = open_to_ask(model, "auto", section, console)
+    opened = open_to_ask(model, template, section, console)
     return System(name, opened, model_sha256(model), opened.template.stop_strings)
+
+
+def refuse_no_model(target: str) -> None:
+    """Raise where a name stands for no model, before any work; whether a hub or a server has it shows later."""
+    if target.startswith("openai:"):
+        RemoteModel.from_target(target).close()
+    else:
+        locate(target)
 
 
 def system_name(target: str) -> str:
@@ -294,7 +364,8 @@ class Rephraser:
                 found = model.generate([conversations[place] for place in missing], sampling)
                 for place, completion in zip(missing, found, strict=True):
                     store.add(keys[place], completion)
-            return [store.answers[key] for key in keys]
+            failed = Completion("", FAILED)
+            return [store.answers.get(key, failed) for key in keys]
 
 
 def base_with_shots(base: System, section: EvaluateSection) -> list[System]:

@@ -8,14 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tunesmith.errors import UsageError
+from tunesmith.errors import UsageError, did_you_mean
 from tunesmith.evaluation.answers import read_answers
+from tunesmith.evaluation.measurements import ALL
 from tunesmith.evaluation.metrics import check_metric_names
 from tunesmith.evaluation.novelty import novelty_of, summarize_by_novelty
 from tunesmith.evaluation.questions import file_samples
 from tunesmith.evaluation.runner import Sample, samples_from_records
 from tunesmith.evaluation.shot_curve import summarize_curve
-from tunesmith.evaluation.suites import Context, choose_suites
+from tunesmith.evaluation.suites import SUITES, Context, Suite, choose_suites
+from tunesmith.evaluation.suites.general import general_paragraphs
 from tunesmith.evaluation.suites.suite import GENERAL
 from tunesmith.evaluation.summary import summarize
 from tunesmith.evaluation.systems import BASE, TUNED, main_pair
@@ -24,7 +26,7 @@ from tunesmith.progress import Progress, SilentProgress
 from tunesmith.recipe import EvaluateSection, ModelSection, Recipe
 from tunesmith.records import Record
 from tunesmith.run import Run
-from tunesmith.workflows.asking import Asker, Questions, Rephraser, System, base_with_shots, gather
+from tunesmith.workflows.asking import Asker, Questions, Rephraser, System, base_with_shots, gather, refuse_no_model
 from tunesmith.workflows.opening import fair_template, model_sha256, open_to_ask
 
 
@@ -47,32 +49,40 @@ def compare_base_and_tuned(
     stop = ask_base(recipe, asker)
     ask_tuned(recipe, run, asker, stop)
     asker.ask_baselines()
-    return summarize_asked(asker, section.metric, console)
+    summary = summarize_asked(asker, section.metric, console)
+    tell_other_metric(section.metric, summary, console)
+    return summary
 
 
 def refuse_unknown(section: EvaluateSection) -> None:
-    """Raise for a test file nobody can read, a suite or a metric there is not: told before any work."""
+    """Raise for a file nobody can read, a suite, a metric or a model there is not: told before any work."""
     choose_suites(section.suites)
-    check_metric_names([section.metric] if section.metric is not None else [], "evaluate.metric")
+    check_metric_names([section.metric] if section.metric is not None else [], "evaluate.metric", judged=True)
     for task, names in section.metrics.items():
         check_metric_names(names, f"evaluate.metrics.{task}")
+    if section.general is not None:
+        general_paragraphs(Path(section.general))
+    if section.rephrase_with is not None:
+        refuse_no_model(section.rephrase_with)
     load_samples(section, (), seed=0)
 
 
 def questions_of(
     section: EvaluateSection,
     own: Mapping[str, Sequence[Sample]],
-    train: Sequence[Record],
+    shots: Sequence[Record],
     seed: int,
     console: Progress,
     eval_dir: Path,
 ) -> Questions:
-    """The questions of the suites that a section names; what a model was asked to rephrase is kept in ``eval_dir``."""
+    """The questions of the suites that a section names; what a model was asked to rephrase is kept in ``eval_dir``.
+
+    ``shots`` are the records that worked examples may be drawn from.
+    """
     suites, num_questions = choose_suites(section.suites)
-    most = min(num_questions, section.max_samples or num_questions)
     target = section.rephrase_with
     rephraser = Rephraser(target, section, eval_dir / "rephrasings.jsonl", console) if target is not None else None
-    return gather(suites, Context(own, train, section, seed, most, rephraser, console.notice), console)
+    return gather(suites, Context(own, shots, section, seed, num_questions, rephraser, console.notice), console)
 
 
 def summarize_asked(asker: Asker, metric: str | None, console: Progress) -> dict[str, Any]:
@@ -96,12 +106,19 @@ def summarize_asked(asker: Asker, metric: str | None, console: Progress) -> dict
             seed=asker.seed,
         )
     summary |= _by_novelty(asker, asked, summary["primary_metric"])
-    summary["suites"] = {suite.name: {"title": suite.title, "meaning": suite.meaning} for suite in questions.suites}
+    summary["suites"] = {suite.name: _described(suite, questions.notes) for suite in questions.suites}
+    summary["asked"] = {system: manner.to_dict() for system, manner in asker.asked.items()}
     summary["forgetting"] = forgetting_sentence(summary)
     summary["undefined"] = _undefined(summary, asked)
     write_json(asker.eval_dir / "summary.json", summary)
-    tell_other_metric(metric, summary, console)
+    _tell_unknown_tasks(asker.section.metrics, summary, console)
     return summary
+
+
+def _described(suite: Suite, notes: Sequence[str]) -> dict[str, Any]:
+    """What the summary says of a suite; ``notes``: what it left out, and why."""
+    own = [note.removeprefix(f"{suite.name}: ") for note in notes if note.startswith(f"{suite.name}: ")]
+    return {"title": suite.title, "meaning": suite.meaning} | ({"notes": own} if own else {})
 
 
 def forgetting_sentence(summary: Mapping[str, Any]) -> str | None:
@@ -161,6 +178,15 @@ def tell_other_metric(wanted: str | None, summary: Mapping[str, Any], console: P
     """Warn where the headline is not of the metric asked for: accuracy and macro-F1 need a task with labels."""
     if wanted not in (None, summary["primary_metric"]):
         console.warn(f"No task has {wanted}, so the headline is {summary['primary_metric']}.")
+
+
+def _tell_unknown_tasks(metrics: Mapping[str, Sequence[str]], summary: Mapping[str, Any], console: Progress) -> None:
+    """Warn where metrics were chosen for a task that nobody was asked."""
+    known = [ALL, *summary["tasks"], *summary["groups"]]
+    for name in metrics:
+        if name not in known and name not in SUITES.names():
+            near = did_you_mean(name, known) or f" There are: {', '.join(known[1:])}."
+            console.warn(f"evaluate.metrics.{name}: no such task or test file, so it chooses nothing.{near}")
 
 
 def load_samples(

@@ -43,6 +43,8 @@ def curate_files(
     inputs = [*_inputs(recipe.data.sources), *files_of_stages(bind_stages(recipe.curate))]
     refuse_overwriting(inputs, [folder / name for name in FILES])
     _refuse_inside(output / WORK, inputs)
+    if (folder / "funnel.json").exists():
+        console.notice(f"{folder} holds an earlier result; it is replaced once the new one is complete.")
     key = read_key(key_file, outside=[output])
     start = time.monotonic()
     try:

@@ -11,10 +11,12 @@ from torch import nn
 
 from tunesmith.errors import TrainingError, did_you_mean
 from tunesmith.evaluation.lines import Line
-from tunesmith.evaluation.metrics import METRICS, choose_metrics, measure_task, primary_metric, task_kind
+from tunesmith.evaluation.measurements import choose_metrics, measure_task
+from tunesmith.evaluation.metrics import METRICS
 from tunesmith.evaluation.runner import samples_from_records, scored_lines
 from tunesmith.evaluation.suites import Context, Tasks, askable, choose_suites
 from tunesmith.evaluation.suites.suite import OWN, choose_evenly
+from tunesmith.evaluation.task_kinds import primary_metric, task_kind
 from tunesmith.lm import Completion
 from tunesmith.model.generate import LocalModel
 from tunesmith.progress import Progress

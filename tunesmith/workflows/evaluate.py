@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import gc
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from tunesmith.curation.data_folder import read_split
 from tunesmith.errors import DataError, ModelError, UsageError
-from tunesmith.evaluation.metrics import ALL, check_metric_names
-from tunesmith.evaluation.questions import file_samples
+from tunesmith.evaluation.measurements import ALL
+from tunesmith.evaluation.metrics import check_metric_names
+from tunesmith.evaluation.questions import file_samples, shot_records
 from tunesmith.evaluation.runner import Sample, score_predictions
 from tunesmith.evaluation.suites import choose_suites
-from tunesmith.evaluation.suites.suite import GENERAL, OWN
+from tunesmith.evaluation.suites.suite import GENERAL, OWN, SHOTS
 from tunesmith.evaluation.summary import summarize
 from tunesmith.evaluation.systems import BASE, TUNED
 from tunesmith.evaluation.verdict import verdict_sentence
 from tunesmith.files import refuse_overwriting
-from tunesmith.model.generate import LocalModel
 from tunesmith.progress import Progress, SilentProgress
 from tunesmith.recipe import EvaluateSection, Recipe
-from tunesmith.rendering.templates import ChatTemplate
+from tunesmith.records import Record
+from tunesmith.rendering.fewshot import ShotPool
 from tunesmith.report import write_report
 from tunesmith.run import Run
-from tunesmith.workflows.asking import Asker, base_with_shots, open_system
+from tunesmith.workflows.asking import Asker, base_with_shots, open_system, system_name
 from tunesmith.workflows.compare import (
     ask_tuned,
     load_samples,
@@ -35,7 +36,6 @@ from tunesmith.workflows.compare import (
     summarize_asked,
     tell_other_metric,
 )
-from tunesmith.workflows.opening import fair_template
 
 LONGEST_ANSWER = 512
 """Tokens of an answer where no recipe says: a model nobody tuned for short ones may be asked for a page of text."""
@@ -48,9 +48,11 @@ class Wish:
     Attributes:
         tasks: files of questions. suites: names of suites and sets. against: a second model to compare with.
         columns: names of columns that are not recognized, as in a recipe.
+        shots: files of records to take worked examples from; by default a run's training records.
+        template: the chat template of every model that is no run; by default its own, else that of the first.
         metric: the one of the headline. metrics: those every task shows.
         run_code: programs a model wrote may be run.
-        alone: a run is asked without its base.
+        alone: a run is asked without its base and baselines.
     """
 
     tasks: Sequence[Path] = ()
@@ -58,7 +60,9 @@ class Wish:
     against: str | None = None
     max_samples: int | None = None
     max_new_tokens: int | None = None
+    shots: Sequence[Path] = ()
     num_shots: int | None = None
+    template: str | None = None
     metric: str | None = None
     metrics: Sequence[str] = ()
     columns: Mapping[str, str] | None = None
@@ -70,66 +74,56 @@ class Wish:
         said = {
             "--max-samples": self.max_samples,
             "--max-new-tokens": self.max_new_tokens,
+            "--shots": self.shots or None,
             "--num-shots": self.num_shots,
             "--against": self.against,
+            "--metric": self.metric,
+            "--metrics": self.metrics or None,
         }
-        said |= {"--metric": self.metric, "--metrics": self.metrics or None}
         return next((name for name, value in said.items() if value is not None), None)
 
 
 def evaluate_model(
     target: str | None,
     *,
-    tasks: Sequence[Path] = (),
-    suites: Sequence[str] = (),
-    against: str | None = None,
     output_dir: Path | None = None,
     predictions: Path | None = None,
-    max_samples: int | None = None,
-    max_new_tokens: int | None = None,
-    num_shots: int | None = None,
-    metric: str | None = None,
-    metrics: Sequence[str] = (),
-    columns: Mapping[str, str] | None = None,
-    run_code: bool = False,
-    alone: bool = False,
     console: Progress = SilentProgress(),
+    **wishes: Any,
 ) -> dict[str, Any]:
     """Score a model (folder, run, hub id or ``openai:MODEL@URL``), or given answers, and compare it with another.
 
     Writes ``eval/SYSTEM/TASK.jsonl`` and ``eval/summary.json`` below ``output_dir`` and returns the summary, with the
     result in words as ``verdict`` and the folder as ``output``. A run is asked its own test questions beside its base; its
-    figures go into the run itself where no ``output_dir`` is given, and what it has been asked before stays in them;
-    ``alone`` leaves out base and baselines.
-    Worked examples come from the training records of the run.
+    figures go into the run itself where no ``output_dir`` is given, and what it has been asked before stays in them. The
+    other ``wishes`` are those of `Wish`.
     """
-    wish = Wish(
-        tasks, suites, against, max_samples, max_new_tokens, num_shots, metric, metrics, columns, run_code, alone
-    )
-    choose_suites(suites)
-    check_metric_names([metric] if metric is not None else [], "--metric")
-    check_metric_names(metrics, "--metrics")
+    wish = Wish(**wishes)
+    choose_suites(wish.suites)
+    check_metric_names([wish.metric] if wish.metric is not None else [], "--metric", judged=True)
+    check_metric_names(wish.metrics, "--metrics")
     if predictions is not None:
         if output_dir is None:
-            raise _missing("--output DIR", f"--predictions {predictions}", tasks)
+            raise _missing("--output DIR", f"--predictions {predictions}", wish)
         return _score_given(predictions, wish, output_dir, console)
     assert target is not None
     if is_run(target):
         return _evaluate_run(Run.open(target), wish, output_dir, console)
-    if not tasks and not suites:
-        raise _missing("--tasks FILE", target)
+    if not wish.tasks and not wish.suites:
+        raise _missing("--tasks FILE", target, wish)
     if output_dir is None:
-        raise _missing("--output DIR", target, tasks)
+        raise _missing("--output DIR", target, wish)
     return _evaluate_other(target, wish, output_dir, console)
 
 
-def _missing(option: str, target: str, tasks: Sequence[Path] = ()) -> UsageError:
-    questions = tasks[0] if tasks else "questions.jsonl"
-    example = f"tunesmith evaluate {target} --tasks {questions} --output scores"
-    is_asked = not target.startswith("--predictions") and not tasks
-    return UsageError(
-        f"{option} is missing. For example: {example}{' (or --suite NAME for --tasks FILE)' if is_asked else ''}"
-    )
+def _missing(option: str, asked: str, wish: Wish) -> UsageError:
+    """The whole command, from what was typed; ``asked``: the model, or the given answers."""
+    typed = [*(f"--tasks {path}" for path in wish.tasks), *(f"--suite {name}" for name in wish.suites)]
+    example = f"tunesmith evaluate {asked} {' '.join(typed) or '--tasks questions.jsonl'} --output scores"
+    other = "" if typed or asked.startswith("--") else " (or --suite NAME for --tasks FILE)"
+    is_known = Path(asked).exists() or asked.startswith(("openai:", "tunesmith/", "--"))
+    unknown = "" if is_known else f"{asked}: no run or model folder of this name here, so it is taken for a hub id. "
+    return UsageError(f"{unknown}{option} is missing. For example: {example}{other}")
 
 
 def is_run(target: str) -> bool:
@@ -164,6 +158,10 @@ def _reported(found: dict[str, Any], output_dir: Path) -> dict[str, Any]:
 
 def _evaluate_run(run: Run, wish: Wish, output_dir: Path | None, console: Progress) -> dict[str, Any]:
     """The tuned model beside its base, or beside the model it is to be compared with."""
+    if wish.template is not None:
+        raise UsageError(
+            f"--template: a run is asked as it was trained. To ask its model otherwise: tunesmith evaluate {run.model_dir} …"
+        )
     if not run.model_dir.is_dir():
         raise ModelError(f"{run.path}: no model in it yet. Train it first: tunesmith train {run.recipe_file} --resume")
     if output_dir is not None:
@@ -211,19 +209,25 @@ def _ask_run(run: Run, section: EvaluateSection, wish: Wish, output_dir: Path, c
     recipe = run.recipe.model_copy(update={"evaluate": section, "template": template})
     seed, train = recipe.data.seed, read_split(run.train_file)
     own = _own_questions(run, section, wish, output_dir, seed, console)
-    questions = questions_of(section, own, train, seed, console, output_dir / "eval")
+    shots = _shots(wish, own, num_shots, console) if wish.shots else None
+    questions = questions_of(section, own, train if shots is None else shots, seed, console, output_dir / "eval")
     if not questions.tasks and not questions.curves:
         raise UsageError(f"{run.path}: it kept no test records, so there is nothing to ask. Give --tasks FILE.")
-    asker = Asker(section, questions, train, output_dir / "eval", seed, console)
+    asker = Asker(section, questions, train, output_dir / "eval", seed, console, shots)
     refuse_overwriting(wish.tasks, asker.eval_dir / "summary.json")
     stop = ask_tuned(recipe, run, asker)
-    if wish.against is None and not wish.alone:
+    if wish.against is not None:
+        name = _other_name(wish.against, {BASE, TUNED, *asker.answered})
+        _ask_next(asker, name, wish.against, wish)
+        asker.put_first(name)
+    elif not wish.alone:
         _ask_base_if_there(recipe, asker, stop)
-    elif wish.against is not None:
-        _ask_rival(wish.against, asker, stop, num_shots)
     if not wish.alone:
         asker.ask_baselines()
-    return _told(summarize_asked(asker, section.metric, console), output_dir)
+    summary = summarize_asked(asker, section.metric, console)
+    # The recipe's metric is of the run's own questions: of others nobody asked for it.
+    tell_other_metric(wish.metric if wish.tasks else section.metric, summary, console)
+    return _told(summary, output_dir)
 
 
 def _own_questions(
@@ -274,9 +278,26 @@ def _ask_base_if_there(recipe: Recipe, asker: Asker, stop: tuple[str, ...]) -> N
 
 
 def _evaluate_other(target: str, wish: Wish, output_dir: Path, console: Progress) -> dict[str, Any]:
-    """A model that is no run of ours, alone or beside another."""
-    if wish.num_shots:
-        raise UsageError("--num-shots takes its worked examples from a run's training records, so it needs a RUN.")
+    """A model that is no run of ours, alone or beside another, which then comes first in the tables."""
+    models = {system_name(target): target}
+    if wish.against is not None:
+        models[_other_name(wish.against, {BASE, TUNED, *models})] = wish.against
+    found = ask_models(models, wish, output_dir, console)
+    return _reported(_told(found, output_dir), output_dir)
+
+
+def _other_name(target: str, taken: Collection[str]) -> str:
+    name = system_name(target)
+    while name in taken:
+        name = f"{name}_2"
+    return name
+
+
+def ask_models(models: Mapping[str, str], wish: Wish, output_dir: Path, console: Progress) -> dict[str, Any]:
+    """Ask models (name → what to open), none of them a run, the same questions; gives the summary.
+
+    The first decides how the others are asked (`System.like`), and comes last in the tables.
+    """
     refuse_overwriting(wish.tasks, output_dir / "eval" / "summary.json")
     section = EvaluateSection(
         suites=tuple(wish.suites) or (OWN,),
@@ -287,31 +308,46 @@ def _evaluate_other(target: str, wish: Wish, output_dir: Path, console: Progress
         run_code=wish.run_code,
     )
     own = file_samples(wish.tasks, console, columns=wish.columns, max_samples=section.max_samples)
-    questions = questions_of(section, own, [], 0, console, output_dir / "eval")
-    if not questions.tasks:
+    shots = _shots(wish, own, wish.num_shots or 0, console)
+    questions = questions_of(section, own, shots, 0, console, output_dir / "eval")
+    if not questions.tasks and not questions.curves:
         raise UsageError("None of these suites has a question to ask. Give --tasks FILE with questions of your own.")
-    asker = Asker(section, questions, [], output_dir / "eval", 0, console)
-    system = open_system(target, section, console)
-    asker.ask_all(system)
-    if wish.against is not None:
-        stop, template = system.stop, system.model.template if isinstance(system.model, LocalModel) else None
-        del system
-        _ask_rival(wish.against, asker, stop, 0, template)
-    return _reported(_told(summarize_asked(asker, section.metric, console), output_dir), output_dir)
+    asker = Asker(section, questions, [], output_dir / "eval", 0, console, shots)
+    for name, target in models.items():
+        _ask_next(asker, name, target, wish)
+    asker.put_first(*list(models)[1:])
+    summary = summarize_asked(asker, section.metric, console)
+    tell_other_metric(section.metric, summary, console)
+    return summary
 
 
-def _ask_rival(
-    target: str, asker: Asker, stop: tuple[str, ...], num_shots: int, template: ChatTemplate | None = None
-) -> None:
-    """Ask the model to compare with the same questions: with its own template where it has one, else with the other's,
-    and the same stop strings (its own where the other has none, as an API). It comes first in the tables."""
+def _ask_next(asker: Asker, name: str, target: str, wish: Wish) -> None:
+    """Ask a model as the first was asked, where there is one."""
     gc.collect()
-    taken = {*asker.answered, BASE, TUNED}
-    rival = open_system(target, asker.section, asker.console)
-    rival = replace(rival, stop=stop or rival.stop, num_shots=num_shots)
-    if isinstance(rival.model, LocalModel) and template is not None:
-        rival = replace(rival, model=replace(rival.model, template=fair_template(rival.model.loaded, template)))
-    while rival.name in taken:
-        rival = replace(rival, name=f"{rival.name}_2")
-    asker.ask_all(rival)
-    asker.put_first(rival.name)
+    system = open_system(target, asker.section, asker.console, wish.template or "auto")
+    system = replace(system, name=name, num_shots=wish.num_shots or 0)
+    first = next(iter(asker.asked.values()), None)
+    if first is not None:
+        system = system.like(first, same_template=wish.template is not None)
+    asker.ask_all(system)
+
+
+def _shots(wish: Wish, questions: Mapping[str, Sequence[Sample]], num_shots: int, console: Progress) -> list[Record]:
+    """The records of the files that worked examples are to be taken from.
+
+    Raises:
+        UsageError: there are none, or fewer than are wanted.
+    """
+    wanting = "--num-shots" if num_shots else "--suite shots" if SHOTS in wish.suites else None
+    if not wish.shots and wanting is not None:
+        raise UsageError(
+            f"{wanting} takes its worked examples from a run's training records, or from a file of yours, never from the "
+            "questions: --shots FILE."
+        )
+    records = shot_records(wish.shots, wish.tasks, questions, console, columns=wish.columns)
+    num_usable = len(ShotPool.of(records).records)
+    if wish.shots and num_usable < num_shots:
+        raise UsageError(
+            f"--num-shots {num_shots}: {wish.shots[0]} has {num_usable} records that make an example. Lower it."
+        )
+    return records

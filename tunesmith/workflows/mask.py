@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import secrets
 import tempfile
 from collections import Counter
@@ -95,9 +96,11 @@ def mask_file(
         load_model(ner)
     form = format_of(Path(path), Path(output))
     outputs = [name for name in (output, audit, spans, vault) if name is not None]
-    _check_outputs([name for name in (path, key_file, vault_key_file) if name is not None], outputs)
+    _check_outputs([name for name in (path, key_file, vault_key_file) if name is not None], outputs, vault)
     key, key_kind = _surrogate_key(mode, key_file, outputs, progress)
     key_of_vault = vault_key(vault, vault_key_file, outputs) if vault is not None else None
+    if key_of_vault is not None and key_of_vault == key:
+        raise UsageError(f"{vault_key_file}: the same key as that of the surrogates. A vault needs another one.")
     masking = Masking(mode, tuple(types) if types is not None else None, min_score, key, ner)
     with ExitStack() as stack:
         kept = _Kept(stack, key_of_vault)
@@ -116,10 +119,16 @@ def mask_file(
 # ── before the work ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _check_outputs(inputs: list[Pathlike], outputs: list[Pathlike]) -> None:
+def _check_outputs(inputs: list[Pathlike], outputs: list[Pathlike], vault: Pathlike | None) -> None:
     refuse_overwriting(inputs, outputs)
+    places = [os.path.realpath(name) for name in outputs]
     for number, name in enumerate(outputs):
-        refuse_overwriting(outputs[:number], [name])
+        if places[number] in places[:number]:
+            raise UsageError(f"{name}: two outputs would be this one file. Give each a name of its own.")
+    if vault is not None and Path(vault).exists():
+        raise UsageError(
+            f"{vault}: a vault is there already, and what it holds could never be put back. Choose another --vault."
+        )
 
 
 def _surrogate_key(

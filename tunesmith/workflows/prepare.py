@@ -9,20 +9,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from transformers import PreTrainedConfig
+
 from tunesmith.curation.data_folder import read_split
 from tunesmith.curation.pipeline import prepare
 from tunesmith.curation.prepared import SPLITS, Prepared
 from tunesmith.errors import DataError, RowError, TrainingError, did_you_mean
 from tunesmith.files import Pathlike, read_json, read_jsonl
-from tunesmith.model.load import Kind
+from tunesmith.model.load import Kind, kind_of, load_tokenizer
+from tunesmith.model.support import room_for_text
 from tunesmith.privacy.keys import read_key
 from tunesmith.progress import Progress
 from tunesmith.recipe import Recipe, TrainSection
 from tunesmith.records import Drop, Record
 from tunesmith.rendering.examples import Ledger, prepare_examples
 from tunesmith.rendering.render import render_all
-from tunesmith.rendering.templates import ChatTemplate
-from tunesmith.rendering.tokenize import Encoded
+from tunesmith.rendering.templates import ChatTemplate, load_template
+from tunesmith.rendering.tokenize import TOO_LONG, Encoded
 from tunesmith.run import Run
 
 
@@ -58,7 +61,7 @@ def read_data(
         console.notice(notice)
     first, kept = prepared.funnel[0], {split: len(getattr(prepared, split)) for split in SPLITS}
     console.say(f"{first['num_in']:,} rows in = {first['num_kept']:,} kept + {first['num_dropped']:,} dropped")
-    _tell_losses(prepared, console)
+    tell_losses(prepared, prepared.funnel, console)
     console.say(
         f"{sum(kept.values()):,} records left: " + ", ".join(f"{count:,} {split}" for split, count in kept.items())
     )
@@ -78,16 +81,17 @@ def check_weights(weights: Mapping[str, float], tasks: Iterable[str]) -> None:
             )
 
 
-def _tell_losses(prepared: Prepared, console: Progress) -> None:
-    """A line for each stage that dropped something: how many, why, where the first one stands. What the recipe leaves out
+def tell_losses(prepared: Prepared, stages: Sequence[Mapping[str, Any]], console: Progress) -> None:
+    """A line for each of these stages of its funnel that dropped something: how many, why, where the first one stands. What the recipe leaves out
     on purpose (``max_records``, weights) is no warning."""
-    for entry in prepared.funnel:
+    for entry in stages:
         lost = [drop for drop in prepared.drops if drop.stage == entry["stage"]]
         parts = [drop for drop in prepared.drops if drop.stage == f"{entry['stage']}_part"]
         tell = console.say if {drop.reason for drop in lost} <= {"not_chosen"} else console.warn
         if lost:
             of = f"{len(lost):,} of {entry['num_in']:,} {entry['unit']}"
-            tell(f"{entry['stage']}: {of} dropped ({_reasons(lost)}), the first at {lost[0].source}")
+            fix = ". A larger train.max_length keeps them." if any(drop.reason == TOO_LONG for drop in lost) else ""
+            tell(f"{entry['stage']}: {of} dropped ({_reasons(lost)}), the first at {lost[0].source}{fix}")
         if parts:
             told = f"{len(parts):,} parts of kept rows dropped ({_reasons(parts)}), the first at {parts[0].source}"
             console.warn(f"{entry['stage']}: {told}")
@@ -135,6 +139,19 @@ def make_examples(
     drops = {"train": train_drops, "validation": validation_drops, "test": _cannot_be_rendered(prepared.test, template)}
     left = _without(prepared, drops, {"train": train, "validation": validation})
     return Examples(train, validation, train_ledger, validation_ledger), left
+
+
+def examples_without_weights(recipe: Recipe, console: Progress) -> tuple[Examples, PreTrainedConfig, ChatTemplate, int]:
+    """The examples a run would train on, made with the model's tokenizer and config alone; those, the template, and the most
+    tokens an example may have."""
+    prepared = read_data(recipe, console)
+    tokenizer, config = load_tokenizer(recipe.model)
+    template = load_template(recipe.template.name, tokenizer=tokenizer, kind=kind_of(config))
+    room = room_for_text(recipe.adapter, config, recipe.model.name_or_path)
+    max_length = fitting_length(recipe.train, room, console)
+    examples, left = make_examples(recipe, prepared, tokenizer, template, kind_of(config), max_length)
+    tell_losses(left, left.funnel[-1:], console)
+    return examples, config, template, max_length
 
 
 def _with_shots_from_what_is_left(
@@ -189,7 +206,8 @@ def _without(prepared: Prepared, drops: dict[str, list[Drop]], made: dict[str, l
                 f"The {split} split has no records left: {_reasons(lost)}. Look at them with `tunesmith preview`; "
                 "a larger train.max_length or another template.name may keep them."
             )
-    parts = [drop for split in SPLITS for drop in drops[split] if drop not in lost]
+    told = set(lost)
+    parts = [drop for split in SPLITS for drop in drops[split] if drop not in told]
     total = sum(len(getattr(prepared, split)) for split in SPLITS)
     sizes = {split: len(records) for split, records in kept.items()}
     stage = {"stage": "render", "unit": "records", "num_in": total, "num_out": sum(sizes.values())}

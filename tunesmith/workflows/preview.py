@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from tunesmith.model.load import kind_of, load_tokenizer
-from tunesmith.model.support import room_for_text
+from tunesmith.model.load import kind_of
 from tunesmith.progress import Progress, SilentProgress
 from tunesmith.recipe import Recipe
-from tunesmith.rendering.templates import load_template
 from tunesmith.rendering.tokenize import Encoded
-from tunesmith.workflows.prepare import fitting_length, make_examples, read_data
+from tunesmith.workflows.prepare import examples_without_weights
 
 
 def preview(recipe: Recipe, *, limit: int, console: Progress = SilentProgress()) -> dict[str, Any]:
@@ -18,12 +16,7 @@ def preview(recipe: Recipe, *, limit: int, console: Progress = SilentProgress())
 
     The ids of a row are those the model is trained on: for an encoder-decoder the prompt's, then the answer's.
     """
-    prepared = read_data(recipe, console)
-    tokenizer, config = load_tokenizer(recipe.model)
-    template = load_template(recipe.template.name, tokenizer=tokenizer, kind=kind_of(config))
-    room = room_for_text(recipe.adapter, config, recipe.model.name_or_path)
-    max_length = fitting_length(recipe.train, room, console)
-    examples, _ = make_examples(recipe, prepared, tokenizer, template, kind_of(config), max_length)
+    examples, config, template, max_length = examples_without_weights(recipe, console)
     return {
         **examples.train_ledger.to_dict(),
         "longest": examples.train_ledger.max_length,

@@ -31,6 +31,7 @@ from tunesmith.workflows.prepare import (
     read_data,
     recipe_inputs,
     saved_data,
+    tell_losses,
 )
 from tunesmith.workflows.signals import StopRequest, listening
 from tunesmith.workflows.tune import try_one_step, tune
@@ -90,6 +91,7 @@ def _train(recipe: Recipe, run: Run, *, resume: bool, console: Progress, stop: S
     )
     examples, left = _examples(recipe, prepared, opened, console)
     if is_new:
+        tell_losses(left, left.funnel[-1:], console)
         _write_data(run, recipe, left, examples, command)
     remove_work(run.curation_dir)
     console.say(f"Training on {ledger_line(examples.train_ledger)}")

@@ -6,7 +6,7 @@ import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,13 @@ from tunesmith.evaluation.seeds import summarize_seeds
 from tunesmith.evaluation.summary import summarize
 from tunesmith.evaluation.systems import BASE, BASELINES, TUNED, is_untrained
 from tunesmith.evaluation.verdict import verdict_sentence
-from tunesmith.files import missing_path, refuse_overwriting, write_json, write_jsonl
+from tunesmith.files import missing_path, read_json, refuse_overwriting, write_json, write_jsonl
 from tunesmith.progress import Progress, SilentProgress
 from tunesmith.recipe import recipe_differences
 from tunesmith.report import write_report
 from tunesmith.run import Run
 from tunesmith.workflows.asking import system_name
-from tunesmith.workflows.evaluate import evaluate_model, is_run
+from tunesmith.workflows.evaluate import Wish, ask_models, is_run
 
 PREDICTIONS, ANSWERS = "predictions", "answers"
 
@@ -42,50 +42,55 @@ class Target:
 def compare_systems(
     targets: Sequence[str],
     *,
-    tasks: Sequence[Path] = (),
     predictions: bool = False,
     output_dir: Path | None = None,
-    metric: str | None = None,
-    max_samples: int | None = None,
-    columns: Mapping[str, str] | None = None,
     console: Progress = SilentProgress(),
+    **wishes: Any,
 ) -> dict[str, Any]:
     """Hold each system against the first, on the samples that all of them answered.
 
     A target is a run (its tuned model's answers), an output folder of `evaluate`, the folder of one system in it
     (``eval/SYSTEM``), a file of answers (``predictions``), or a model to ask. With ``tasks`` a run is asked their
-    questions, as a model is. Writes ``eval/SYSTEM/TASK.jsonl`` and ``eval/summary.json`` below ``output_dir``, without
-    which nothing is kept, and returns the summary with ``verdict`` ({system: in words}), ``left_out`` ({system: how
-    many of its samples another did not answer}), ``output`` and with one the page, ``report``.
+    questions, as a model is; the first that is asked decides how the others are (`ask_models`). The ``wishes`` are those of
+    `Wish`. Writes ``eval/SYSTEM/TASK.jsonl`` and ``eval/summary.json`` below ``output_dir``, without which nothing is
+    kept, and returns the summary with ``verdict`` ({system: in words}), ``left_out`` ({system: how many of its samples
+    another did not answer}), ``asked`` ({system: how}, of those of which it is known), ``output`` and with one the page,
+    ``report``.
 
     Raises:
         UsageError: fewer than two targets, or questions or an output are missing.
         DataError: no sample in common.
     """
+    wish = Wish(**wishes)
     if len(targets) < 2:
         raise UsageError("Give at least two to compare: tunesmith compare A B. The others are held against the first.")
-    check_metric_names([metric] if metric else [], "--metric")
-    if predictions and not tasks:
+    check_metric_names([wish.metric] if wish.metric else [], "--metric", judged=True)
+    if predictions and not wish.tasks:
         raise UsageError("--predictions A B needs the questions they answer: --tasks FILE.")
-    found = _resolve(targets, predictions=predictions, is_asked=bool(tasks))
+    found = _resolve(targets, predictions=predictions, is_asked=bool(wish.tasks))
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         if predictions:
-            answered = _score(found, tasks, scratch, columns, console)
+            answered = _score(found, wish, scratch, console)
         else:
-            answered = {
-                target.name: read_answers(
-                    target.folder or _ask(target, tasks, output_dir, max_samples, columns, console)
-                )
-                for target in found
-            }
+            found = _asked(found, wish, output_dir, console)
+            answered = {target.name: read_answers(target.folder) for target in found}
         common, left_out = _common(answered, console)
         eval_dir = (output_dir or scratch) / "eval"
         _write(common, eval_dir, [target.folder or Path(target.given) for target in found])
-        summary = summarize(eval_dir, systems=list(common), metric=metric, against=found[0].name)
+        summary = summarize(eval_dir, systems=list(common), metric=wish.metric, against=found[0].name)
+    asked = {target.name: how for target in found if (how := _manner(target)) is not None}
     sentences = {name: verdict_sentence(summary, (found[0].name, name)) for name in list(common)[1:]}
-    told = {**summary, "verdict": sentences, "left_out": left_out, "output": str(output_dir) if output_dir else None}
+    told = {**summary, "verdict": sentences, "left_out": left_out, "asked": asked}
+    told["output"] = str(output_dir) if output_dir else None
     return told | ({"report": str(write_report(output_dir)[0])} if output_dir else {})
+
+
+def _manner(target: Target) -> dict[str, Any] | None:
+    """How a system was asked, where the summary beside its answers says so."""
+    summary = target.folder.parent / "summary.json" if target.folder is not None else None
+    known = read_json(summary).get("asked", {}) if summary is not None and summary.is_file() else {}
+    return known.get(target.folder.name) if known else None
 
 
 def _resolve(targets: Sequence[str], *, predictions: bool, is_asked: bool) -> list[Target]:
@@ -154,36 +159,30 @@ def _name_parts(given: str) -> list[str]:
 
 
 def _score(
-    found: Sequence[Target],
-    tasks: Sequence[Path],
-    scratch: Path,
-    columns: Mapping[str, str] | None,
-    console: Progress,
+    found: Sequence[Target], wish: Wish, scratch: Path, console: Progress
 ) -> dict[str, dict[str, list[dict[str, Any]]]]:
     """The answers of each file, scored on the questions."""
-    samples = file_samples(tasks, console, columns=columns)
+    samples = file_samples(wish.tasks, console, columns=wish.columns)
     for target in found:
-        score_predictions(target.given, samples, scratch / PREDICTIONS, system=target.name)
+        score_predictions(target.given, samples, scratch / PREDICTIONS, system=target.name, run_code=wish.run_code)
     return {target.name: read_answers(scratch / PREDICTIONS / target.name, samples) for target in found}
 
 
-def _ask(
-    target: Target,
-    tasks: Sequence[Path],
-    output_dir: Path | None,
-    max_samples: int | None,
-    columns: Mapping[str, str] | None,
-    console: Progress,
-) -> Path:
-    """Ask a model the questions, below ``output_dir``, and give the folder of its answers."""
+def _asked(found: Sequence[Target], wish: Wish, output_dir: Path | None, console: Progress) -> list[Target]:
+    """The targets, those without answers asked the questions below ``output_dir``, where their folders lie then."""
+    models = {target.name: _model_of(target.given) for target in found if target.folder is None}
+    if not models:
+        return list(found)
     if output_dir is None:
-        raise UsageError(f"{target.given}: has to be asked, and its answers need a folder: --output DIR.")
-    model = str(Run.open(target.given).model_dir) if is_run(target.given) else target.given
-    folder = output_dir / "asked" / target.name
-    summary = evaluate_model(
-        model, tasks=tasks, output_dir=folder, max_samples=max_samples, columns=columns, alone=True, console=console
-    )
-    return folder / "eval" / summary["systems"][0]
+        given = next(target.given for target in found if target.folder is None)
+        raise UsageError(f"{given}: has to be asked, and its answers need a folder: --output DIR.")
+    ask_models(models, wish, output_dir / "asked", console)
+    folder = output_dir / "asked" / "eval"
+    return [replace(target, folder=target.folder or folder / target.name) for target in found]
+
+
+def _model_of(given: str) -> str:
+    return str(Run.open(given).model_dir) if is_run(given) else given
 
 
 def _common(answered: Mapping[str, Any], console: Progress) -> tuple[dict[str, Any], dict[str, int]]:
@@ -233,7 +232,7 @@ def compare_seeds(
     """
     if len(targets) < 2:
         raise UsageError("Give at least two runs of one recipe: tunesmith compare RUN1 RUN2 RUN3 --seeds.")
-    check_metric_names([metric] if metric else [], "--metric")
+    check_metric_names([metric] if metric else [], "--metric", judged=True)
     _refuse_other_recipes(targets)
     names = unique_names(targets)
     tuned, base = {}, {}

@@ -176,7 +176,7 @@ def checkpoint_bytes(model: nn.Module, section: TrainSection) -> int:
 
 def _order(forward: Forward, rows: Rows, recipe: Recipe) -> Order:
     device = next(forward.parameters()).device
-    return order_of(rows.lengths, recipe.train, device=device, is_flat=forward.flattens)
+    return order_of(rows.lengths, recipe.train, device=device, is_flat=forward.flattens, width=forward.width)
 
 
 def both_rows(opened: LocalModel, examples: Examples, recipe: Recipe, console: Progress) -> tuple[Rows, Rows]:

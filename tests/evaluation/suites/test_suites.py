@@ -12,7 +12,7 @@ from tunesmith.evaluation.suites import SETS, SUITES, Context, Suite, askable, c
 from tunesmith.evaluation.suites.suite import choose_evenly
 from tunesmith.lm import ScriptedModel
 from tunesmith.recipe import EvaluateSection
-from tunesmith.records import Message
+from tunesmith.records import Message, Record
 
 
 def question(
@@ -62,6 +62,16 @@ def test_a_suite_that_needs_own_questions_is_left_out_without_any_and_says_why()
     found = [suite.name for suite, _ in askable(suites, Context({}, tell=told.append))]
     assert found == ["general"]
     assert told[0].startswith("own: asks your own questions, and there are none. Give --tasks FILE")
+
+
+def test_a_curve_is_left_out_without_records_to_take_examples_from_and_says_so():
+    told = []
+    suites = choose_suites(["shots"])[0]
+    assert [suite.name for suite in suites] == ["own", "shots"]
+    assert [suite.name for suite, _ in askable(suites, Context(OWN, tell=told.append))] == ["own"]
+    assert told == ["shots: needs records to take worked examples from. Give --shots FILE, or a run."]
+    example = Record("r", (Message("user", "Is it?"), Message("assistant", "yes")))
+    assert [suite.name for suite, _ in askable(suites, Context(OWN, [example]))] == ["own", "shots"]
 
 
 def test_two_suites_cannot_have_one_task():
@@ -177,3 +187,34 @@ def test_the_curve_is_over_the_numbers_of_the_recipe():
     assert suite.num_shots(EvaluateSection()) == (0, 1, 3, 5)
     assert suite.num_shots(EvaluateSection(num_shots=(0, 2))) == (0, 2)
     assert {task: len(samples) for task, samples in ask("shots").items()} == {"qa": 2, "sum": 2}
+
+
+def test_questions_in_other_languages_are_counted_where_rules_leave_them_out():
+    german = [question(k, "de", "Wie nennt man die Farbe von diesem Fluss?") for k in range(2)]
+    told: list[str] = []
+    tasks = ask("consistency", own={"qa": OWN["qa"], "de": german}, num_questions=8, tell=told.append)
+    assert {sample.variant for sample in tasks["consistency"] if sample.id.startswith("de")} == {"original", "typos"}
+    assert told[0].startswith("consistency: 2 of 4 questions are not in English, as far as a program can tell (de 2)")
+    assert "`variants`, evaluate.phrasings" in told[0] and len(told) == 1
+
+
+def test_a_question_nothing_words_otherwise_is_counted_and_named():
+    lone = [
+        question(1, "zh", "河是什么颜色？", source="q.jsonl:1"),
+        question(2, "zh", expected={"checks": []}, source="q.jsonl:2"),
+    ]
+    told: list[str] = []
+    ask("consistency", own={"zh": lone}, tell=told.append)
+    assert told[-1] == (
+        "consistency: 2 of 2 questions have no other wording and are left out (their answers are checked for what a rule"
+        " could change: 1, no rule fits: 1); the first: q.jsonl:1."
+    )
+
+
+def test_max_samples_counts_questions_before_they_are_rephrased():
+    section = EvaluateSection(max_samples=3)
+    tasks = ask("consistency", section=section, num_questions=40, own={"qa": [question(k) for k in range(30)]})
+    assert len({sample.variant_of for sample in tasks["consistency"]}) == 3
+    assert len({sample.variant_of for sample in tasks["consistency/repeated"]}) == 2
+    assert sum(map(len, ask("instructions", section=section, num_questions=40).values())) == 3
+    assert len(ask("general", section=section, num_questions=40)["general"]) == 3

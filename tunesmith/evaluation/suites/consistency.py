@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tunesmith.evaluation.rephrasings import by_model, by_phrasings, by_rules, original_of, repeated
+from tunesmith.evaluation.languages import ENGLISH
+from tunesmith.evaluation.rephrasings import by_phrasings, by_rules, original_of, repeated, request_language
+from tunesmith.evaluation.rewriting import Rewriting, by_model
 from tunesmith.evaluation.runner import Sample
 from tunesmith.evaluation.sensitivity import CLUSTER_METRICS
 from tunesmith.evaluation.suites.suite import CONSISTENCY, SUITES, Context, Suite, Tasks, choose_evenly
@@ -21,16 +23,22 @@ def rephrased_questions(context: Context) -> Tasks:
 
     A question that comes with variants of its own (columns ``variants`` or ``variant_of``) keeps those. The others are
     put in the phrasings of the recipe (``evaluate.phrasings``), rephrased by rules, and by a model where there is one.
+    What none of these can word otherwise is told, and so is what the rules leave out in another language than English.
     """
     questions = [sample for samples in context.own.values() for sample in samples]
     given = [sample for sample in questions if sample.variant_of]
     lone = choose_evenly(
         {task: [sample for sample in samples if not sample.variant_of] for task, samples in context.own.items()},
-        context.num_questions // 2,
+        context.most(share=0.5),
         context.seed,
     )
     originals = [sample for samples in lone.values() for sample in samples]
-    asked = given + [sample for cluster in _clusters(originals, context) if len(cluster) > 1 for sample in cluster]
+    clusters = _clusters(originals, context)
+    alone = [cluster[0] for cluster in clusters if len(cluster) == 1]
+    for text in (_told_of_languages(originals), _told_alone(alone, len(originals))):
+        if text:
+            context.tell(f"{CONSISTENCY}: {text}")
+    asked = given + [sample for cluster in clusters if len(cluster) > 1 for sample in cluster]
     again = [sample for original in originals[::2] for sample in repeated(original, NUM_REPEATS)]
     tasks = {CONSISTENCY: asked, REPEATS_TASK: again}
     return {
@@ -47,14 +55,42 @@ def _clusters(originals: Sequence[Sample], context: Context) -> list[list[Sample
         found = by_model(context.rephraser, originals)
         for sample in found.samples:
             clusters[sample.variant_of].append(replace(sample, id=f"{sample.id}-model", variant=sample.variant))
-        context.tell(_told(len(found.samples), found.dropped))
+        context.tell(f"{CONSISTENCY}: {_told_of_model(found)}")
     return list(clusters.values())
 
 
-def _told(num_kept: int, dropped: Counter[str]) -> str:
-    reasons = ", ".join(f"{reason} {count}" for reason, count in dropped.most_common())
-    left_out = f", {dropped.total()} left out ({reasons})" if dropped else ""
-    return f"{CONSISTENCY}: {num_kept} wordings of the model kept{left_out}."
+def _told_of_model(found: Rewriting) -> str:
+    reasons = ", ".join(f"{reason} {count}" for reason, count in found.dropped.most_common())
+    left_out = f", {found.dropped.total()} left out ({reasons})" if found.dropped else ""
+    unchecked = f"; in {found.num_unchecked} of them no limiting words could be checked: the language is not known"
+    return f"{len(found.samples)} wordings of the model kept{left_out}{unchecked if found.num_unchecked else ''}."
+
+
+def _told_of_languages(originals: Sequence[Sample]) -> str:
+    """What the rules leave out in other languages than English; empty where all is English."""
+    worded = [sample for sample in originals if not sample.expected]
+    others = Counter(language for sample in worded if (language := request_language(sample)) != ENGLISH)
+    if not others:
+        return ""
+    names = ", ".join(f"{language or 'unknown'} {count}" for language, count in others.most_common())
+    return (
+        f"{others.total()} of {len(worded)} questions are not in English, as far as a program can tell ({names}): rules give"
+        " those typos and another order at most, and no formality, complexity, specificity or politeness. Wordings of your own (`variants`, evaluate.phrasings) and of a model (evaluate.rephrase_with) hold in any"
+        " language."
+    )
+
+
+def _told_alone(alone: Sequence[Sample], num_originals: int) -> str:
+    """How many questions nothing words otherwise, and why; empty where there is none."""
+    if not alone:
+        return ""
+    checked = sum(bool(sample.expected) for sample in alone)
+    reasons = {"their answers are checked for what a rule could change": checked, "no rule fits": len(alone) - checked}
+    why = ", ".join(f"{reason}: {count}" for reason, count in reasons.items() if count)
+    first = alone[0].source or alone[0].id
+    return (
+        f"{len(alone)} of {num_originals} questions have no other wording and are left out ({why}); the first: {first}."
+    )
 
 
 SUITES.register(CONSISTENCY)(

@@ -22,9 +22,9 @@ def general_text(context: Context) -> Tasks:
     ``text``.
     """
     path = context.section.general
-    paragraphs = _built_in() if path is None else _read(Path(path))
+    paragraphs = _built_in() if path is None else general_paragraphs(Path(path))
     samples = [_sample(text, number, path or "built-in") for number, text in enumerate(paragraphs, start=1)]
-    return {GENERAL: choose_samples(samples, context.num_questions, context.seed)}
+    return {GENERAL: choose_samples(samples, context.most(), context.seed)}
 
 
 def _sample(text: str, number: int, source: str) -> Sample:
@@ -42,7 +42,7 @@ def _paragraphs(text: str) -> list[str]:
     return [" ".join(part.split()) for part in text.split("\n\n") if part.strip()]
 
 
-def _read(path: Path) -> list[str]:
+def general_paragraphs(path: Path) -> list[str]:
     """The texts of a file of the user's. Raises `DataError` where there is none in it."""
     if ".jsonl" in path.suffixes:
         rows = list(enumerate(read_jsonl(path), start=1))

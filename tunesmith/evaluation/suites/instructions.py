@@ -11,7 +11,7 @@ ROOM = 256
 
 def fresh_instructions(context: Context) -> Tasks:
     """Requests with one to three constraints each, made anew from the seed; a task for each kind of constraint."""
-    return fresh_instruction_samples(context.num_questions, seed=context.seed)
+    return fresh_instruction_samples(context.most(), seed=context.seed)
 
 
 SUITES.register(INSTRUCTIONS)(

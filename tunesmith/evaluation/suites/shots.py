@@ -7,7 +7,7 @@ from tunesmith.evaluation.suites.suite import SHOTS, SUITES, Context, Suite, Tas
 
 def shot_questions(context: Context) -> Tasks:
     """Some of the user's questions, as many of each task."""
-    return choose_evenly(context.own, context.num_questions, context.seed)
+    return choose_evenly(context.own, context.most(), context.seed)
 
 
 SUITES.register(SHOTS)(

@@ -26,19 +26,24 @@ class Context:
 
     Attributes:
         own: the user's own questions, by task: a run's test split and the test files.
-        train: the run's training records; empty for a model that is no run.
-        num_questions: about how many to ask.
+        shots: records that worked examples may be drawn from; a run's training records.
+        num_questions: about how many a suite asks where it chooses them itself.
         rephraser: a model that may be asked for other wordings, or None.
         tell: where a suite says what it left out, and why.
     """
 
     own: Mapping[str, Sequence[Sample]]
-    train: Sequence[Record] = ()
+    shots: Sequence[Record] = ()
     section: EvaluateSection = EvaluateSection()
     seed: int = 0
     num_questions: int = NUM_QUESTIONS["full"]
     rephraser: LanguageModel | None = None
     tell: Callable[[str], None] = field(default=lambda text: None)
+
+    def most(self, share: float = 1.0) -> int:
+        """About how many questions to choose: a share of ``num_questions``, and no more than ``evaluate.max_samples``."""
+        num = int(self.num_questions * share)
+        return num if self.section.max_samples is None else min(num, self.section.max_samples)
 
 
 @dataclass(frozen=True)
@@ -68,8 +73,15 @@ class Suite:
 SUITES: Registry[Suite] = Registry("suite")
 
 
+def is_own(group: str) -> bool:
+    """Whether a group of tasks is the user's: a test file, or a run's own split."""
+    return group == OWN or group not in SUITES.names()
+
+
 def choose_suites(names: Sequence[str]) -> tuple[list[Suite], int]:
     """The suites that were named, each once, sets spelled out; and about how many questions each is to ask.
+
+    A curve is told beside the user's questions as they are, so `own` is asked with it.
 
     Raises:
         UsageError: a name that is neither a suite nor a set.
@@ -81,6 +93,8 @@ def choose_suites(names: Sequence[str]) -> tuple[list[Suite], int]:
             raise UsageError(f"no such suite `{name}`.{near}")
     single = list(dict.fromkeys(one for name in names for one in SETS.get(name, (name,))))
     only_quick = "quick" in names and all(name in SETS["quick"] or name == "quick" for name in names)
+    if OWN not in single and any(SUITES.get(name).num_shots is not None for name in single):
+        single = [OWN, *single]
     return [SUITES.get(name) for name in single], NUM_QUESTIONS["quick" if only_quick else "full"]
 
 
@@ -100,6 +114,9 @@ def askable(suites: Sequence[Suite], context: Context) -> Iterator[tuple[Suite, 
     for suite in suites:
         if suite.needs_own and not any(context.own.values()):
             context.tell(f"{suite.name}: asks your own questions, and there are none. Give --tasks FILE, or a run.")
+            continue
+        if suite.num_shots is not None and not context.shots:
+            context.tell(f"{suite.name}: needs records to take worked examples from. Give --shots FILE, or a run.")
             continue
         tasks = {task: list(samples) for task, samples in suite.samples(context).items() if samples}
         for task in tasks if suite.num_shots is None else ():

@@ -23,6 +23,7 @@ from tunesmith.report.charts import Interval, Series, draw_bullet, draw_lines, f
 from tunesmith.report.facts import Facts
 from tunesmith.report.folder import Figure, open_run
 from tunesmith.report.render import FORMATS
+from tunesmith.report.results import format_system, title_system
 from tunesmith.report.text import (
     escape_markdown,
     fence,
@@ -173,7 +174,7 @@ def test_every_number_in_a_table_cell_is_a_figure(finished):
 def test_worked_out_numbers_are_right(finished):
     page, facts = page_of(finished), Facts(open_run(finished))
     funnel = json.loads((finished / "data/funnel.json").read_text())
-    assert facts.num_rejected.value == sum(
+    assert facts.funnel.num_rejected.value == sum(
         stage["num_dropped"] for stage in funnel[:-1]
     )  # the last is render: too long
     training = json.loads((finished / "training.json").read_text())
@@ -258,8 +259,33 @@ def test_the_markdown_has_the_same_headline_and_scores_as_the_page(finished):
     for told in (".lead", ".story", ".exact"):
         assert words_of(select(page, told)[0]).replace("<", "\\<") in text
     for row in select(page.get_element_by_id("systems"), "tbody tr"):
-        system, value = words_of(select(row, "th")[0]), words_of(select(row, "td.n")[0])
-        assert f"| {system} | {value} |" in text
+        system = words_of(select(row, "th .key")[0])
+        value, low_to_high = (
+            words_of(part) for part in (select(row, "td.n data")[0], select(row, "td.n .interval")[0])
+        )
+        assert f"| {system} | {value} | {low_to_high} |" in text
+
+
+@pytest.mark.parametrize(
+    ("system", "name", "title"),
+    [
+        ("tuned", "tuned", "Tuned"),
+        ("base_3_shot", "base with 3 examples", "Base with 3 examples"),
+        ("base_1_shot", "base with 1 example", "Base with 1 example"),
+        ("nearest_example", "answer of the nearest training example", "Answer of the nearest training example"),
+        ("stories260K", "stories260K", "stories260K"),
+        ("my_model_5_shot", "my_model with 5 examples", "my_model with 5 examples"),
+        ("shots/base_3_shot", "base with 3 examples", "Base with 3 examples"),
+    ],
+)
+def test_a_model_s_own_name_is_never_changed(system, name, title):
+    assert format_system(system) == name and title_system(system.removeprefix("shots/")) == title
+
+
+def test_rows_left_out_held_back_and_trained_add_up_in_the_first_lines(quickstart):
+    story = words_of(select(page_of(quickstart), ".story")[0]).partition(" Training changed")[0]
+    rows_in, *rest = (int(number.replace(",", "")) for number in re.findall(r"[\d,]*\d", story))
+    assert rows_in == sum(rest) and len(rest) == 4
 
 
 # -- losses by task ----------------------------------------------------------------------------------------------------
@@ -286,7 +312,7 @@ def test_each_task_has_its_losses_at_first_and_at_the_end_the_highest_first(run)
     for task, _records, _plot, train, validation in rows:
         for said, losses in zip((train, validation), told):
             assert said == f"{format_number(losses[0][task])} → {format_number(losses[-1][task])}"
-    assert "weight" not in words_of(page_of(run).get_element_by_id("training"))
+    assert "before its weight" not in words_of(page_of(run).get_element_by_id("training"))
     text = (run / "report.md").read_text("utf-8")
     assert f"| {rows[0][0]} | {rows[0][1]} | {rows[0][3]} | {rows[0][4]} |" in text
     assert "| Loss by task | Records | Training | Validation |" in text
@@ -451,9 +477,9 @@ def test_answers_of_other_models_are_compared_under_their_own_names(tmp_path):
     (tmp_path / "eval/tuned").rename(tmp_path / "eval/model_b")
     summarize(tmp_path / "eval", num_resamples=400)
     page = page_of(tmp_path)
-    assert words_of(select(page, "h1")[0]) == "Model b is better than model a"
+    assert words_of(select(page, "h1")[0]) == "model_b is better than model_a"
     assert "one training run" not in page.text_content()
-    assert "model b scored higher than model a" in words_of(page.get_element_by_id("examples"))
+    assert "model_b scored higher than model_a" in words_of(page.get_element_by_id("examples"))
 
 
 PARTS = (
@@ -565,7 +591,7 @@ def test_a_split_s_table_has_every_system_and_the_best_first(quickstart):
     [table] = select(select(page, "details.split")[1], "table.families")
     heads = [words_of(head) for head in select(table, "thead th")]
     assert heads[0] == "Family" and heads[2:8] == [
-        "Tuned", "Base", "Base, 3-shot", "Majority answer", "Nearest example", "n"
+        "Tuned", "Base", "Base with 3 examples", "Most frequent training answer", "Answer of the nearest training example", "n"
     ]  # fmt: skip
     tuned = [float(select(row, "td.ours data")[0].get("value")) for row in select(table, "tbody tr")]
     assert len(tuned) == 5 and tuned == sorted(tuned, reverse=True)
@@ -576,12 +602,16 @@ def test_of_several_numbers_of_examples_the_best_is_shown(tmp_path):
     shutil.copytree(tmp_path / "eval/base", tmp_path / "eval/base_5_shot")
     summarize(tmp_path / "eval", num_resamples=200)
     [table] = select(page_of(tmp_path), "table.families")
-    assert "Base, best few-shot" in [words_of(head) for head in select(table, "thead th")]
+    assert "Base with examples, the best number of them" in [words_of(head) for head in select(table, "thead th")]
     summary = json.loads((tmp_path / "eval/summary.json").read_text())
     for row in select(table, "tbody tr"):
         found = summary["tasks"][words_of(select(row, "th")[0])]["metrics"][summary["primary_metric"]]
         best = max(found["base_3_shot"]["value"], found["base_5_shot"]["value"])
-        [cell] = [cell for cell in select(row, "td") if cell.get("data-label") == "base, best few-shot"]
+        [cell] = [
+            cell
+            for cell in select(row, "td")
+            if cell.get("data-label") == "Base with examples, the best number of them"
+        ]
         assert float(select(cell, "data")[0].get("value")) == best
 
 
@@ -640,7 +670,8 @@ def test_the_first_lines_say_in_plain_words_what_was_reached_and_what_was_done(q
         f" nearest training example, reaches {share['nearest_example']}."
     )
     assert words_of(select(page, ".story")[0]) == (
-        "5,037 rows came in, 190 were left out (most often: “duplicate” and “no answer”) and 4,368 were used to train."
+        "5,037 rows came in, 212 were left out (most often: “duplicate” and “no answer”), 257 held back for validation,"
+        " 200 held back for the test and 4,368 were used to train."
         " Training changed 2,359,296 of the 162,417,408 weights of models/llama-160m in 3 passes over them, which took"
         " 1 h 12 min. Then the base model and the tuned model answered the same 640 questions."
     )
@@ -810,10 +841,10 @@ def test_a_gain_that_trivial_answers_or_prompting_reach_too_is_questioned(tmp_pa
     run = write_run(tmp_path / "run", tasks=TASKS[:2], samples_per_task=40, skill=skill)
     found = advice_of(run)
     assert (
-        "nearest example" in found["Beat the trivial answers first"]
-        and "majority" not in found["Beat the trivial answers first"]
+        "nearest training example" in found["Beat the trivial answers first"]
+        and "most frequent" not in found["Beat the trivial answers first"]
     )
-    assert "base, 3-shot" in found["Consider prompting instead of tuning"]
+    assert "base with 3 examples" in found["Consider prompting instead of tuning"]
     assert "--set train.seed=8" in found["Repeat with another seed"]
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import lxml.html
 import pytest
 
+from tests.report.test_page import page_of, resolve, select, words_of
 from tests.run_folder import TASKS, Skill, write_evaluation, write_run
-from tests.test_report import page_of, resolve, select, words_of
 from tunesmith.cli.results import trend_table
 from tunesmith.evaluation.scorers import with_scores
 from tunesmith.evaluation.shot_curve import summarize_curve
@@ -189,6 +189,34 @@ def test_the_curve_over_examples_has_intervals_and_its_sentence(asked):
     assert rows["3"][2] == "160" and rows["3"][5].startswith("120")
 
 
+def test_the_answers_behind_the_curve_can_be_read_beside_each_other(asked):
+    part = read_page(asked).get_element_by_id("shots")
+    samples = select(part, "details.sample")
+    assert len(samples) == 30 and "All 30 questions." in words_of(part)
+    said = [words_of(title) for title in select(samples[3], ".pair .said b")]
+    assert said == ["Expected", "Base", "Base with 3 examples", "Tuned", "Tuned with 3 examples"]
+    places = "eval/{shots/base,shots/base_3_shot,shots/tuned,shots/tuned_3_shot}/capitals.jsonl:4"
+    assert places in words_of(samples[3])
+    for system in ("base", "base_3_shot", "tuned", "tuned_3_shot"):
+        assert (asked / f"eval/shots/{system}/capitals.jsonl").is_file()
+
+
+def test_answers_that_failed_are_counted_beside_the_score_and_can_be_found(tmp_path):
+    failed = {"finish_reason": "failed", "failure": "HTTP 500 from the server"}
+    for system, num_failed in (("base", 0), ("tuned", 2)):
+        rows = [line("qa", k, f"{k}?", [f"w{k}"], "" if k < num_failed else f"w{k}") for k in range(20)]
+        write_lines(tmp_path / "eval", system, [row | (failed if k < num_failed else {}) for k, row in enumerate(rows)])
+        write_lines(tmp_path / "eval", system, [line("other", k, f"{k}!", [f"v{k}"], f"v{k}") for k in range(20)])
+    summarize(tmp_path / "eval", systems=["base", "tuned"], num_resamples=100)
+    page = page_of(tmp_path)
+    assert "2 of 40 answers failed, counted as wrong" in words_of(page.get_element_by_id("systems"))
+    (row,) = [row for row in select(page, "table.families tbody tr") if "qa" in words_of(row)]
+    assert words_of(select(row, "td.n")[-1]) == "20 tuned: 2 failed"
+    samples = [sample for sample in select(page, "details.sample") if "tuned:failed" in sample.get("data-r")]
+    assert len(samples) == 2 and all("Tuned, failed: HTTP 500 from the server" in words_of(s) for s in samples)
+    assert "tuned failed" in words_of(page.get_element_by_id("filters"))
+
+
 def test_every_figure_of_the_areas_stands_in_the_file_it_names(asked):
     figures = select(read_page(asked), "data")
     assert len(figures) > 100
@@ -248,7 +276,7 @@ def test_three_systems_are_each_held_against_the_first(tmp_path):
     told = [[words_of(cell) for cell in row] for row in select(page.get_element_by_id("pairs"), "tbody tr")]
     assert [cells[:2] for cells in told] == [["b", "a"], ["c", "a"]] and told[1][-1] == "better"
     answers = [words_of(title) for title in select(select(page, "details.sample")[0], ".pair .said b")]
-    assert answers == ["Expected", "A", "C", "B"]
+    assert answers == ["Expected", "a", "c", "b"]
     assert "## Side by side" in (tmp_path / "report.md").read_text(encoding="utf-8")
 
 
@@ -257,7 +285,7 @@ def test_three_systems_are_each_held_against_the_first(tmp_path):
 
 def test_every_sample_is_there_without_a_script_with_what_was_asked_and_answered(asked):
     page = read_page(asked)
-    samples = select(page, "details.sample")
+    samples = select(page.get_element_by_id("sample-list"), "details.sample")
     assert len(samples) == 30 + 24 + 24 + 10
     assert all(task.get("open") is not None for task in select(page, "details.task"))
     assert select(page, "form.filters")[0].get("hidden") is not None
@@ -323,10 +351,10 @@ def test_what_was_evaluated_while_training_is_drawn_by_step(tmp_path):
         for step, score in ((10, 0.1), (20, 0.4)):
             file.write(json.dumps({"step": step, "eval_own_exact_match": score, "eval_seconds": 3.0}) + "\n")
     part = page_of(run).get_element_by_id("training")
-    assert "own exact match" in [words_of(head) for head in select(part, "h4")]
+    assert "Your own questions: exact match" in [words_of(head) for head in select(part, "h4")]
     titles = [title.text for title in select(part, "title")]
     assert any(
-        re.match(r"step 20: own exact match 0.400 \(metrics.jsonl:\d+#/eval_own_exact_match\)", text) for text in titles
+        re.match(r"step 20: exact match 0.400 \(metrics.jsonl:\d+#/eval_own_exact_match\)", text) for text in titles
     )
     assert "Evaluated while training" in words_of(part) and "seconds" not in words_of(part)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import lxml.html
 import pytest
 
-from tests.test_report import resolve, select, words_of
+from tests.report.test_page import resolve, select, words_of
 from tunesmith.cli import main
 from tunesmith.curation.data_folder import write_prepared
 from tunesmith.curation.inspect import inspect_file
