@@ -81,7 +81,7 @@ def test_a_file_without_rows_is_an_error(tmp_path, rows):
 def test_a_missing_file_is_an_error_with_the_nearest_name(tmp_path):
     put(tmp_path, [])
     with pytest.raises(DataError, match="Did you mean `x.jsonl`?"):
-        inspect_file(str(tmp_path / "y.jsonl"))
+        inspect_file(str(tmp_path / "x.json"))
 
 
 def test_prompts_without_answers_are_kept_and_counted(shared):

@@ -311,7 +311,8 @@ def test_a_model_that_rephrases_is_asked_once_and_its_wordings_are_kept(monkeypa
     num_asked = len(api.asked)
     again = compare.questions_of(section, own, [], 0, SilentProgress(), tmp_path / "eval")
     assert first.tasks == again.tasks and num_asked == len(api.asked) > 0
-    assert sum(sample.id.endswith("-model") for sample in first.tasks["consistency"]) == num_asked
+    kept = [sample for sample in first.tasks["consistency"] if sample.id.endswith("-model")]
+    assert len(kept) == num_asked // 5  # it says the same to all five wishes
 
 
 def test_worked_examples_reach_an_api_as_earlier_turns():
