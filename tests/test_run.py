@@ -352,7 +352,8 @@ def test_a_worker_that_outlives_its_killed_parent_does_not_hold_the_folder(tmp_p
     process = holder(tmp_path / "a", "with a forked worker")
     process.kill()
     process.wait()
-    Run.create(tmp_path / "a", RECIPE, resume=True).release()
+    with Run.create(tmp_path / "a", RECIPE, resume=True) as run:
+        assert json.loads(run.lock_file.read_text())["pid"] == os.getpid()
 
 
 def test_of_many_processes_that_start_together_exactly_one_gets_the_folder(tmp_path):
@@ -373,13 +374,15 @@ def test_without_kernel_locks_the_process_id_decides(tmp_path, monkeypatch, hold
         Run.create(tmp_path / "a", RECIPE, resume=True)
     process.kill()
     process.wait()
-    Run.create(tmp_path / "a", RECIPE, resume=True).release()
+    with Run.create(tmp_path / "a", RECIPE, resume=True) as run:
+        assert json.loads(run.lock_file.read_text())["pid"] == os.getpid()
 
 
 def test_a_garbled_lock_file_is_no_obstacle(tmp_path):
     Run.create(tmp_path / "a", RECIPE).release()
     Run(tmp_path / "a").lock_file.write_bytes(b"\xff\x00 not json")
-    Run.create(tmp_path / "a", RECIPE, resume=True).release()
+    with Run.create(tmp_path / "a", RECIPE, resume=True) as run:
+        assert json.loads(run.lock_file.read_text())["pid"] == os.getpid()
 
 
 # ── the machine says no ─────────────────────────────────────────────────────────────────────────────────────────────
