@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 from collections import Counter
 
@@ -48,6 +49,18 @@ def test_every_record_is_an_example_or_a_counted_drop_and_the_ledger_adds_up(wit
     assert ledger.num_escaped == 2 and ledger.stop_token_supervised
     assert ledger.max_length == max(len(example.input_ids) for example in examples)
     assert ledger.to_dict()["dropped"]["too_long"] == 1
+
+
+def test_what_a_caller_keeps_from_the_garbage_collector_stays_so(byte_level):
+    """The suite's own `conftest` does; what is only kept while examples are made is given back."""
+    template, frozen = load_template("plain", tokenizer=byte_level), gc.get_freeze_count()
+    assert frozen > 0
+    prepare(MIXED[:1], byte_level, template)
+    assert gc.get_freeze_count() > 0.9 * frozen
+    gc.unfreeze()
+    prepare(MIXED[:1], byte_level, template)
+    assert gc.get_freeze_count() == 0
+    gc.freeze()
 
 
 def test_answers_cut_are_counted_and_do_not_count_against_the_stop_token(byte_level):

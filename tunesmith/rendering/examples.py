@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -72,20 +74,37 @@ def prepare_examples(
     examples: list[Encoded] = []
     drops: list[Drop] = []
     ledger = Ledger(num_records=len(records))
-    for start in range(0, len(records), BATCH_RECORDS):
-        batch = records[start : start + BATCH_RECORDS]
-        shots = [choose_shots(record, pool, num_shots, seed=seed) for record in batch]
-        ledger.num_few_shots += sum(len(chosen) < num_shots for chosen in shots)
-        results = render_all(batch, template, shots=shots, per_turn=kind == "seq2seq")
-        drops += [_drop(record, error) for record, error in zip(batch, results) if isinstance(error, RowError)]
-        renderings = list(_renderings(results))
-        ledger.num_escaped += sum(result[0].num_escaped for result in results if not isinstance(result, RowError))
-        encoded = encode(renderings, tokenizer, template, kind=kind, max_length=max_length, over_length=over_length)
-        examples += [example for example in encoded if isinstance(example, Encoded)]
-        drops += [drop for drop in encoded if isinstance(drop, Drop)]
+    with _garbage_sought_in_new_objects_only():
+        for start in range(0, len(records), BATCH_RECORDS):
+            batch = records[start : start + BATCH_RECORDS]
+            shots = [choose_shots(record, pool, num_shots, seed=seed) for record in batch]
+            ledger.num_few_shots += sum(len(chosen) < num_shots for chosen in shots)
+            results = render_all(batch, template, shots=shots, per_turn=kind == "seq2seq")
+            drops += [_drop(record, error) for record, error in zip(batch, results) if isinstance(error, RowError)]
+            renderings = list(_renderings(results))
+            ledger.num_escaped += sum(result[0].num_escaped for result in results if not isinstance(result, RowError))
+            encoded = encode(renderings, tokenizer, template, kind=kind, max_length=max_length, over_length=over_length)
+            examples += [example for example in encoded if isinstance(example, Encoded)]
+            drops += [drop for drop in encoded if isinstance(drop, Drop)]
     _fill(ledger, examples, drops)
     _refuse_when_nothing_is_learned(ledger)
     return examples, drops, ledger
+
+
+@contextmanager
+def _garbage_sought_in_new_objects_only() -> Iterator[None]:
+    """Looking through all that torch and transformers made when they were imported takes longer than many thousand rows.
+
+    What the caller has frozen stays so: there is nothing to do then.
+    """
+    if gc.get_freeze_count():
+        yield
+        return
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _renderings(results: Sequence[list[Rendering] | RowError]) -> Iterator[Rendering]:

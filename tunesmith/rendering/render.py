@@ -223,6 +223,9 @@ class Defuser:
         return [self._message(message) for message in messages]
 
     def _message(self, message: Message) -> Message:
+        if not (message.reasoning or message.name or message.tool_calls):
+            content = self.text(message.content)
+            return message if content is message.content else replace(message, content=content)
         before = self.num_escaped
         content, reasoning, name = self.text(message.content), self.text(message.reasoning), self.text(message.name)
         calls = tuple(self.value(list(message.tool_calls)))

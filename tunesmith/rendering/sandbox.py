@@ -19,12 +19,15 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tunesmith.errors import ModelError
 from tunesmith.rendering import sandbox_worker
+from tunesmith.rendering.composed import composer_of
 
 BATCH_JOBS, BATCH_CHARACTERS = 64, 2**20
+PROGRAM = "import sys; sys.path.insert(0, sys.argv[1]); from tunesmith.rendering.sandbox_worker import serve; serve()"
 WALL_SECONDS = 60.0  # for one answer; the limit on processor time comes first unless the machine stands still
 
 
@@ -55,7 +58,8 @@ def render_jobs(
     """
     requests = [{"messages": job.messages, "tools": job.tools, "cuts": job.cuts} for job in jobs]
     if trusted:
-        answers = [sandbox_worker.render_job(source, variables, request) for request in requests]
+        composer = composer_of(source, json.dumps(variables, sort_keys=True))
+        answers = [sandbox_worker.render_job(composer, request) for request in requests]
         return [[_text_or_refusal(name, item) for item in answer] for answer in answers]
     texts: list[list[str | Refusal]] = []
     with _lock:
@@ -106,8 +110,7 @@ class Worker:
     """Owns the process untrusted templates run in."""
 
     def __init__(self) -> None:
-        # -I keeps this folder, which has a tokenize.py, out of the path of the standard library.
-        command = [sys.executable, "-I", sandbox_worker.__file__]
+        command = [sys.executable, "-I", "-c", PROGRAM, str(Path(__file__).parents[2])]
         self.pid_of_owner = os.getpid()
         self.process = subprocess.Popen(
             command,

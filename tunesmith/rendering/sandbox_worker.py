@@ -1,8 +1,6 @@
-"""The Jinja environment chat templates run in, and the program that runs untrusted ones inside limits.
+"""What chat templates make of conversations, and the program that runs untrusted ones inside limits.
 
-Imports nothing but the standard library and Jinja, so that the program starts in a tenth of a second. The environment
-gives the same text as `transformers` does: trimmed blocks, loop controls, ``raise_exception``, ``strftime_now``, a
-``tojson`` that leaves HTML characters alone, and ``{% generation %}`` blocks, which mean nothing here.
+Imports nothing but the standard library and Jinja, so that the program starts in a tenth of a second.
 """
 
 from __future__ import annotations
@@ -14,14 +12,13 @@ import signal
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 import jinja2
-import jinja2.debug  # Jinja imports it when a template first fails, and by then no file can be opened
-from jinja2.ext import Extension, loopcontrols
-from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
+from jinja2.sandbox import SecurityError
+
+from tunesmith.rendering.composed import Composer, composer_of
+from tunesmith.rendering.jinja import Refused, compile_template
 
 CPU_SECONDS = 1.0  # processor time of one rendering, plus one second per MiB of conversation
 MEMORY_BYTES = 128 * 2**20  # on top of what the interpreter needs, plus 32 bytes per byte of request
@@ -29,78 +26,31 @@ FATAL = ("syntax", "security", "limit")  # kinds of failure after which the temp
 OUTPUT_CHARACTERS = 1_000_000  # of one rendering, plus eight times the request
 
 
-class Refused(jinja2.TemplateError):
-    """The template called ``raise_exception``: it does not take this conversation."""
-
-
 class OutputTooLong(Exception):
     """The template writes far more than it was given."""
 
 
-class GenerationBlock(Extension):
-    """``{% generation %}`` … ``{% endgeneration %}``: marks learned text elsewhere; here it is just written."""
-
-    tags = {"generation"}
-
-    def parse(self, parser: jinja2.parser.Parser) -> jinja2.nodes.Node:
-        line = next(parser.stream).lineno
-        return jinja2.nodes.Scope(parser.parse_statements(("name:endgeneration",), drop_needle=True), lineno=line)
-
-
-class Names(jinja2.utils.Namespace):
-    """``namespace()`` without the underscore names that lead out of a sandbox."""
-
-    def __init__(*args: Any, **kwargs: Any) -> None:
-        self, values = args[0], dict(*args[1:], **kwargs)
-        for name in values:
-            _refuse_underscore(name)
-        jinja2.utils.Namespace.__init__(self, values)
-
-    def __setitem__(self, name: str, value: Any) -> None:
-        _refuse_underscore(name)
-        jinja2.utils.Namespace.__setitem__(self, name, value)
-
-
-def _refuse_underscore(name: Any) -> None:
-    if isinstance(name, str) and name.startswith("_"):
-        raise SecurityError("a template may not store a name that begins with an underscore")
-
-
-def _raise_exception(message: Any) -> None:
-    raise Refused(str(message))
-
-
-def _tojson(value: Any, ensure_ascii=False, indent=None, separators=None, sort_keys=False) -> str:
-    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
-
-
-@lru_cache(maxsize=16)
-def compile_template(source: str) -> jinja2.Template:
-    """The compiled template. Raises `jinja2.TemplateSyntaxError`."""
-    environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=[GenerationBlock, loopcontrols]
-    )
-    environment.filters["tojson"] = _tojson
-    environment.globals["raise_exception"] = _raise_exception
-    environment.globals["strftime_now"] = lambda form: datetime.now().strftime(form)
-    environment.globals["namespace"] = Names
-    return environment.from_string(source)
-
-
-def render_job(
-    source: str, variables: Mapping[str, Any], job: Mapping[str, Any], most: float = float("inf")
-) -> list[str | dict[str, str]]:
+def render_job(composer: Composer, job: Mapping[str, Any], most: float = float("inf")) -> list[str | dict[str, str]]:
     """One text of at most so many characters per cut: ``[number of messages, with generation prompt]``.
 
     Where the template does not give a text, ``{"kind", "message"}`` says why: ``refused`` (it called
     ``raise_exception``), ``failed`` (it cannot handle the conversation), or ``syntax``, ``security``, ``limit``
     (nobody should use it: no further cuts).
     """
+    known = composer.write(job)
+    if known is not None and max(map(len, known)) <= most:
+        return known
+    texts = _render_cuts(composer, job, most)
+    composer.learn(job, texts)
+    return texts
+
+
+def _render_cuts(composer: Composer, job: Mapping[str, Any], most: float) -> list[str | dict[str, str]]:
     texts: list[str | dict[str, str]] = []
     known: dict[tuple[int, bool], str | dict[str, str]] = {}  # the last turn is, as a rule, the whole conversation
     for cut in map(tuple, job["cuts"]):
         if cut not in known:
-            known[cut] = _render_cut(source, variables, job, cut, most)
+            known[cut] = _render_cut(composer.source, composer.variables, job, cut, most)
         texts.append(known[cut])
         if isinstance(texts[-1], dict) and texts[-1]["kind"] in FATAL:
             break
@@ -146,7 +96,7 @@ def _limit_process() -> int:
         "{{ a.b.c }}",
         "{% if",
     ):
-        render_job(source, {}, {"messages": [], "tools": None, "cuts": [(0, False)]})
+        render_job(Composer(source, {}), {"messages": [], "tools": None, "cuts": [(0, False)]})
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     used = 2**30  # what a system without /proc is granted: its limit on address space is a rough one
@@ -175,14 +125,10 @@ def serve() -> None:
 
 
 def _answers(request: Mapping[str, Any], size: int) -> Iterator[list[str | dict[str, str]]]:
-    fatal = False
+    fatal, composer = False, composer_of(request["source"], json.dumps(request["variables"], sort_keys=True))
     for job in request["jobs"]:
         signal.setitimer(signal.ITIMER_PROF, (CPU_SECONDS + size / 2**20) * max(1, len(job["cuts"]) / 8))
-        answer = [] if fatal else render_job(request["source"], request["variables"], job, OUTPUT_CHARACTERS + 8 * size)
+        answer = [] if fatal else render_job(composer, job, OUTPUT_CHARACTERS + 8 * size)
         signal.setitimer(signal.ITIMER_PROF, 0)
         fatal = fatal or any(isinstance(item, dict) and item["kind"] in FATAL for item in answer)
         yield answer
-
-
-if __name__ == "__main__":
-    serve()
