@@ -59,7 +59,8 @@ from tests.models import save_tiny  # noqa: E402
 from tunesmith.cli import main as tunesmith  # noqa: E402
 from tunesmith.errors import TunesmithError  # noqa: E402
 from tunesmith.privacy.names.tables import load_tables  # noqa: E402
-from tunesmith.recipe import Recipe, dump_recipe  # noqa: E402
+from tunesmith.recipe import Recipe  # noqa: E402
+from tunesmith.recipe_files import dump_recipe  # noqa: E402
 from tunesmith.training import loop  # noqa: E402
 from tunesmith.training.checkpoint import load_checkpoint, newest_checkpoint  # noqa: E402
 from tunesmith.workflows import run as _run  # noqa: E402, F401  (imported once, here)

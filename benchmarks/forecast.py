@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tunesmith.errors import TunesmithError
-from tunesmith.recipe import load_recipe, resolve_paths
+from tunesmith.recipe_files import load_recipe, resolve_paths
 from tunesmith.workflows.forecast import forecast
 from tunesmith.workflows.run import run_recipe
 

@@ -472,12 +472,12 @@ def test_our_own_damaged_file_is_told_by_path_and_line(tmp_path):
 
 
 FAILURES = [
-    (errno.ENOSPC, "the disk is full. Free some space"),
+    (errno.ENOSPC, "the disk is full. Make room, or choose another path"),
     (errno.EDQUOT, "the disk quota is used up"),
-    (errno.EACCES, "no permission. Choose another folder"),
-    (errno.EROFS, "the disk is read-only"),
-    (errno.EFBIG, "the file is too large"),
-    (errno.EIO, "Input/output error"),
+    (errno.EACCES, "no permission. Change its owner or mode, or choose another path"),
+    (errno.EROFS, "the file system is read-only. Choose another path"),
+    (errno.EFBIG, "larger than the system allows a file to be"),
+    (errno.EIO, "the disk fails"),
 ]
 
 
@@ -497,7 +497,7 @@ def test_what_keeps_a_file_from_being_written_is_a_resource_error_in_one_line(tm
 
 def test_a_folder_or_a_file_in_the_way_is_a_resource_error(tmp_path):
     (tmp_path / "folder").mkdir()
-    with pytest.raises(ResourceError, match="folder: cannot be written: it is a folder"):
+    with pytest.raises(ResourceError, match="folder: a folder, where a file is to be. Choose another path"):
         write_text(tmp_path / "folder", "x")
     put(tmp_path, "file", "x")
     with pytest.raises(ResourceError, match="a part of the path is a file"):
@@ -520,7 +520,7 @@ def test_a_real_file_size_limit_is_told_and_leaves_the_old_file(tmp_path):
 
     command = [sys.executable, "-B", "-c", code, str(tmp_path / "x.txt"), str(Path(files.__file__).parents[1])]
     done = subprocess.run(command, capture_output=True, text=True, preexec_fn=limit)
-    assert "x.txt: cannot be written: the file is too large for the file system or the limit set" in done.stdout
+    assert "x.txt: larger than the system allows a file to be (ulimit -f)" in done.stdout
     assert (tmp_path / "x.txt").read_text() == "old" and os.listdir(tmp_path) == ["x.txt"]
 
 

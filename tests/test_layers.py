@@ -12,8 +12,20 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "tunesmith"
 LAYERS = (
-    {"errors", "records", "lm", "files", "stats", "progress", "builtin", "hardware"},
-    {"recipe", "aliases", "validation", "yaml_text", "run", "registry", "checks", "privacy"},
+    {"errors", "records", "lm", "files", "stats", "progress", "builtin", "hardware", "system_errors"},
+    {
+        "recipe",
+        "recipe_files",
+        "aliases",
+        "validation",
+        "yaml_text",
+        "run",
+        "runs",
+        "provenance",
+        "registry",
+        "checks",
+        "privacy",
+    },
     {"curation", "rendering"},
     {"model"},
     {"training", "evaluation"},
@@ -21,8 +33,8 @@ LAYERS = (
 )
 # Rooms made of several files that may know each other.
 TOGETHER = (
-    {"recipe", "aliases", "validation", "yaml_text", "run"},
-    {"errors", "records", "lm", "files", "builtin"},
+    {"recipe", "recipe_files", "aliases", "validation", "yaml_text", "run", "runs", "provenance"},
+    {"errors", "system_errors", "records", "lm", "files", "builtin"},
     {"registry", "checks"},
     LAYERS[5],
 )
@@ -116,7 +128,13 @@ def test_the_project_speaks_only_of_itself():
 
 @pytest.mark.parametrize(
     "module",
-    ["tunesmith", "tunesmith.recipe", "tunesmith.evaluation.summary", "tunesmith.model.remote", "tunesmith.report"],
+    [
+        "tunesmith",
+        "tunesmith.recipe",
+        "tunesmith.evaluation.summary",
+        "tunesmith.model.remote",
+        "tunesmith.report",
+    ],
 )
 def test_importing_a_light_part_loads_no_torch(module):
     code = f"import sys, {module}; print([name for name in {sorted(HEAVY)} if name in sys.modules])"

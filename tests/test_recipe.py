@@ -9,18 +9,8 @@ import pytest
 
 from tunesmith.aliases import ADVICE, ALIASES, SWITCHES
 from tunesmith.errors import RecipeError, UsageError
-from tunesmith.recipe import (
-    ADAPTERS,
-    FIELDS,
-    SECTIONS,
-    Recipe,
-    Source,
-    dump_recipe,
-    init_recipe_text,
-    load_recipe,
-    recipe_differences,
-    resolve_paths,
-)
+from tunesmith.recipe import ADAPTERS, FIELDS, SECTIONS, Recipe, Source
+from tunesmith.recipe_files import dump_recipe, init_recipe_text, load_recipe, recipe_differences, resolve_paths
 
 GOOD = "model: {name_or_path: gpt2}\ndata: {sources: [a.jsonl]}\n"
 

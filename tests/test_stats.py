@@ -35,6 +35,24 @@ def test_wilson_equals_scipy(num_successes, n):
     assert stats.wilson_interval(num_successes, n) == pytest.approx((expected.low, expected.high), abs=1e-12)
 
 
+def test_students_interval_of_two_exponentials_is_that_of_their_logarithms():
+    logs = rng().normal(0, 1e-4, (30, 2))  # so near to 1 that exp is a straight line
+    without = (logs.sum(axis=0) - logs) / 29
+    found = stats.student_interval_of_exponentials(logs.mean(axis=0), without)
+    expected = stats.student_interval((logs[:, 1] - logs[:, 0]).mean(), without[:, 1] - without[:, 0])
+    assert found == pytest.approx(expected, abs=2e-8)
+
+
+def test_what_is_surely_larger_is_so_on_the_scale_of_exponentials_too():
+    shared = rng().normal(8, 3, 20)  # two systems that find the same texts hard, one always a little more so
+    logs = np.stack([shared, shared + rng(1).normal(0.2, 0.05, 20)], axis=1)
+    without = (logs.sum(axis=0) - logs) / 19
+    low, high = stats.student_interval_of_exponentials(logs.mean(axis=0), without)
+    value = float(np.subtract(*np.exp(logs.mean(axis=0))[::-1]))
+    assert 0 < low < value < high < np.exp(logs.mean(axis=0) + 3).max()
+    assert stats.student_interval(value, np.exp(without[:, 1]) - np.exp(without[:, 0]))[0] < 0
+
+
 @pytest.mark.parametrize(("only_a", "only_b"), [(0, 0), (0, 1), (5, 0), (6, 0), (12, 30), (33, 33), (200, 241)])
 def test_mcnemar_equals_statsmodels(only_a, only_b):
     expected = mcnemar([[100, only_a], [only_b, 70]], exact=True).pvalue

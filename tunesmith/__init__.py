@@ -14,7 +14,7 @@ _HOMES = {
     "Message": "tunesmith.records",
     "Record": "tunesmith.records",
     "Recipe": "tunesmith.recipe",
-    "load_recipe": "tunesmith.recipe",
+    "load_recipe": "tunesmith.recipe_files",
     "Run": "tunesmith.run",
     "Sampling": "tunesmith.lm",
     "LanguageModel": "tunesmith.lm",

@@ -98,8 +98,10 @@ SWITCHES: dict[str, tuple[str, dict[Any, Any]]] = {
     "quantize": ("adapter.method", {"bnb.nf4": "qlora", "bnb.nf4-dq": "qlora", "bnb.int8-training": "lora-8bit"}),
     "backbone_dtype": ("adapter.method", {"int4": "qlora", "int8": "lora-8bit"}),
     "bf16": ("train.precision", {True: "bf16", False: "fp32"}),
-    "torch_dtype": ("train.precision", {"bfloat16": "bf16", "bf16": "bf16", "float32": "fp32", "fp32": "fp32"}),
-    "dtype": ("train.precision", {"bfloat16": "bf16", "bf16": "bf16", "float32": "fp32", "fp32": "fp32"}),
+    **dict.fromkeys(
+        ["torch_dtype", "dtype"],
+        ("train.precision", {"bfloat16": "bf16", "bf16": "bf16", "float32": "fp32", "fp32": "fp32"}),
+    ),
     "disable_gradient_checkpointing": ("train.gradient_checkpointing", {True: False, False: True}),
 }
 

@@ -12,7 +12,6 @@ import codecs
 import csv
 import datetime
 import decimal
-import errno
 import gzip
 import hashlib
 import io
@@ -31,7 +30,8 @@ from typing import Any, BinaryIO, NamedTuple
 import pyarrow
 import pyarrow.parquet
 
-from tunesmith.errors import DataError, ResourceError, RowError, UsageError, did_you_mean
+from tunesmith.errors import DataError, RowError, UsageError, did_you_mean
+from tunesmith.system_errors import resource_error
 
 SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
 MAX_LINE_BYTES = 64 * 2**20
@@ -721,19 +721,11 @@ def _atomic(path: Path) -> Iterator[BinaryIO]:
         os.replace(temporary, path)
         _sync_folder(path.parent)
     except OSError as error:
-        raise _cannot_write(path, error) from None
+        error.filename = str(path)  # and not that of the temporary file
+        raise resource_error(error, path) from None
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
-
-
-@contextmanager
-def explained_writing(path: Pathlike) -> Iterator[None]:
-    """Turn what the system says about a file that cannot be written into one line. Raises `ResourceError`."""
-    try:
-        yield
-    except OSError as error:
-        raise _cannot_write(Path(path), error) from None
 
 
 def _maybe_gzipped(path: Path, raw: BinaryIO) -> Iterator[BinaryIO]:
@@ -751,28 +743,6 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _cannot_write(path: Path, error: OSError) -> ResourceError:
-    problem, fix = WRITE_PROBLEMS.get(error.errno or 0, (error.strerror or str(error), "Choose another path."))
-    return ResourceError(f"{path}: cannot be written: {problem}. {fix}")
-
-
-WRITE_PROBLEMS = {
-    errno.EACCES: ("no permission", "Choose another folder or change its mode."),
-    errno.EPERM: ("no permission", "Choose another folder or change its mode."),
-    errno.EROFS: ("the disk is read-only", "Choose another folder."),
-    errno.ENOSPC: ("the disk is full", "Free some space or choose another disk."),
-    errno.EDQUOT: ("the disk quota is used up", "Free some space or choose another disk."),
-    errno.EFBIG: (
-        "the file is too large for the file system or the limit set",
-        "Raise `ulimit -f` or choose another disk.",
-    ),
-    errno.EISDIR: ("it is a folder", "Choose a file name."),
-    errno.ENOTDIR: ("a part of the path is a file, not a folder", "Choose another path."),
-    errno.EEXIST: ("a part of the path is a file, not a folder", "Choose another path."),
-    errno.ENAMETOOLONG: ("the name is too long", "Choose a shorter one."),
-}
 
 
 def _json_bytes(value: Any, indent: int | None = None) -> bytes:

@@ -154,6 +154,11 @@ class Drop:
         return {"id": self.id, "source": self.source, "stage": self.stage, "reason": self.reason, "detail": self.detail}
 
 
+def last_request(messages: Sequence[Message]) -> str | None:
+    """The text of the last user turn, or None where there is none."""
+    return next((message.content for message in reversed(messages) if message.role == "user"), None)
+
+
 def canonical_json(value: Any) -> str:
     """JSON with sorted keys and no spaces: equal values give equal text, on every machine."""
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str)

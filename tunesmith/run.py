@@ -11,26 +11,24 @@ runs/NAME/
 from __future__ import annotations
 
 import errno
-import importlib.metadata
 import json
 import math
 import os
-import platform
 import shutil
 import socket
-import subprocess
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tunesmith import __version__
 from tunesmith.errors import DataError, Interrupted, ResourceError, StopNow, UsageError
-from tunesmith.files import file_sha256, missing_path, read_json, write_json, write_text
-from tunesmith.recipe import Recipe, dump_recipe, load_recipe, recipe_differences
+from tunesmith.files import missing_path, read_json, write_json, write_text
+from tunesmith.provenance import now
+from tunesmith.recipe import Recipe
+from tunesmith.recipe_files import dump_recipe, load_recipe, recipe_differences
+from tunesmith.system_errors import OUTPUT_DIR, explained_writing, resource_error
 
 try:
     import fcntl
@@ -52,19 +50,8 @@ FREE_ON_RESUME = (
 )  # fmt: skip
 # `list_runs` looks at a lock by holding it for a moment; a run that starts just then waits so long.
 LOCK_PATIENCE_S = 0.3
-PACKAGES = (
-    "torch",
-    "transformers",
-    "peft",
-    "datasets",
-    "tokenizers",
-    "safetensors",
-    "numpy",
-    "pydantic",
-    "sacrebleu",
-    "jsonschema",
-)
-PRIMARY_METRICS = ("accuracy", "f1", "rougeL", "exact_match")
+
+_explained_writing = partial(explained_writing, elsewhere=OUTPUT_DIR)
 
 
 class Run:
@@ -131,7 +118,7 @@ class Run:
         """
         run = cls(path)
         run.refuse(recipe, resume=resume, overwrite=overwrite)
-        with explained_writing(run.path):
+        with _explained_writing(run.path):
             run.path.mkdir(parents=True, exist_ok=True)
         run.acquire()
         try:
@@ -185,7 +172,7 @@ class Run:
     def _refuse_strangers(self) -> None:
         if self.path.exists() and not self.path.is_dir():
             raise UsageError(f"{self.path}: a file, where the run folder is to be. Choose another --output-dir.")
-        with explained_writing(self.path):
+        with _explained_writing(self.path):
             inside = sorted(os.listdir(self.path)) if self.path.is_dir() else []
         if self._lock is None and self.lock_file.name in inside:
             return  # somebody is writing it at this moment; looked at again once the lock is ours
@@ -204,7 +191,7 @@ class Run:
         elif not os.access(there, os.W_OK | os.X_OK):
             problem = errno.EROFS if os.statvfs(there).f_flag & os.ST_RDONLY else errno.EACCES
         if problem is not None:
-            raise resource_error(OSError(problem, os.strerror(problem), str(there)), self.path)
+            raise resource_error(OSError(problem, os.strerror(problem), str(there)), self.path, elsewhere=OUTPUT_DIR)
 
     def _prepare(self, recipe: Recipe, resume: bool, overwrite: bool, inputs: Iterable[str]) -> None:
         known = self.recipe_file.is_file()
@@ -226,7 +213,8 @@ class Run:
                 f" Resume with {self.recipe_file}, or choose another --output-dir."
             )
         saved = [int(path.name[5:]) for path in self.checkpoints_dir.glob("step-*") if path.name[5:].isdigit()]
-        steps = max([_json_or_empty(self.training_file).get("num_steps", 0), *saved])
+        trained = read_json(self.training_file) if self.training_file.exists() else {}
+        steps = max([trained.get("num_steps", 0), *saved])
         wanted = recipe.train.max_steps
         if wanted is not None and wanted < steps:
             raise UsageError(
@@ -251,7 +239,7 @@ class Run:
                     f"{self.path}: --overwrite would delete {source}, which this recipe reads."
                     " Choose another --output-dir."
                 )
-        with explained_writing(self.path):
+        with _explained_writing(self.path):
             for path in found:
                 shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
             for folder in [
@@ -274,7 +262,7 @@ class Run:
         return [path for path in found if path.is_file()]
 
     def _remove_half_written(self) -> None:
-        with explained_writing(self.path):
+        with _explained_writing(self.path):
             for path in self._half_written():
                 path.unlink()
 
@@ -294,7 +282,7 @@ class Run:
                 raise self._in_use()
             time.sleep(0.05)
         owner = {"pid": os.getpid(), "host": socket.gethostname(), "started_at": now()}
-        with explained_writing(self.lock_file):
+        with _explained_writing(self.lock_file):
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, (json.dumps(owner) + "\n").encode(), 0)
         self._lock = descriptor
@@ -302,7 +290,7 @@ class Run:
 
     def _try_lock(self) -> int | None:
         """A descriptor that holds the lock, or None when another process does."""
-        with explained_writing(self.lock_file):
+        with _explained_writing(self.lock_file):
             descriptor = os.open(self.lock_file, os.O_RDWR | os.O_CREAT, 0o644)
         if _take(descriptor, self._owner()) and _same_file(descriptor, self.lock_file):
             return descriptor
@@ -386,7 +374,7 @@ class Run:
             key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in row.items()
         }
         line = (json.dumps(finite, ensure_ascii=False) + "\n").encode()
-        with explained_writing(self.metrics_file):
+        with _explained_writing(self.metrics_file):
             descriptor = os.open(self.metrics_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
             try:
                 if os.write(descriptor, line) < len(line):
@@ -396,7 +384,7 @@ class Run:
 
     def sync_metrics(self) -> None:
         """Bring metrics.jsonl to the disk: a checkpoint that survives a power cut must find its lines there."""
-        with explained_writing(self.metrics_file), suppress(FileNotFoundError):
+        with _explained_writing(self.metrics_file), suppress(FileNotFoundError):
             descriptor = os.open(self.metrics_file, os.O_RDONLY)
             try:
                 os.fsync(descriptor)
@@ -494,227 +482,3 @@ def _same_file(descriptor: int, path: Path) -> bool:
         return False
     ours = os.fstat(descriptor)
     return (ours.st_dev, ours.st_ino) == (there.st_dev, there.st_ino)
-
-
-# ── provenance ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def provenance(
-    *,
-    command: str,
-    seeds: Mapping[str, int],
-    inputs: Sequence[Mapping[str, Any]],
-    model: Mapping[str, Any],
-    num_threads: int | None = None,
-    gpu: str | None = None,
-    started_at: str | None = None,
-) -> dict[str, Any]:
-    """What a run was made of and with: the content of provenance.json. ``inputs`` are what `describe_file` gives."""
-    return {
-        "tunesmith": __version__,
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "packages": {name: version for name in PACKAGES if (version := package_version(name)) is not None},
-        "threads": num_threads,
-        "cpu": cpu_name(),
-        "gpu": gpu,
-        "command": command,
-        "started_at": started_at or now(),
-        "finished_at": None,
-        "seeds": dict(seeds),
-        "inputs": [dict(item) for item in inputs],
-        "model": dict(model),
-        "git": git_state(),
-    }
-
-
-def describe_file(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Path, SHA-256 and size in bytes of an input."""
-    return {"path": str(path), "sha256": file_sha256(path), "size_bytes": os.path.getsize(path)}
-
-
-def package_version(name: str) -> str | None:
-    """The installed version of a package, or None."""
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
-def cpu_name() -> str:
-    """Name and number of the processors this process may use."""
-    names = [line.split(":", 1)[1].strip() for line in _lines_of("/proc/cpuinfo") if line.startswith("model name")]
-    name = names[0] if names else platform.processor() or platform.machine()
-    return f"{name}, {num_cores()} cores"
-
-
-def num_cores() -> int:
-    """Cores this process may run on, which in a container are fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _lines_of(path: str) -> list[str]:
-    try:
-        return Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return []
-
-
-def git_state(folder: str | os.PathLike[str] = ".") -> dict[str, Any] | None:
-    """Commit of the working directory and whether tracked files differ from it; None outside of git."""
-    commit = _git(folder, "rev-parse", "HEAD")
-    if commit is None:
-        return None
-    changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
-    return {"commit": commit.strip(), "dirty": None if changed is None else bool(changed.strip())}
-
-
-def _git(folder: str | os.PathLike[str], *arguments: str) -> str | None:
-    try:
-        found = subprocess.run(
-            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=10, check=True
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return found.stdout
-
-
-def now() -> str:
-    """The time in UTC, to the second, as ISO 8601."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-# ── a list of runs ──────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True)
-class RunSummary:
-    """A run on one line. What it has not written yet is None; scores are of the primary metric over all tasks."""
-
-    path: Path
-    state: str  # running, finished, trained (no report yet) or interrupted
-    model: str | None = None
-    method: str | None = None
-    step: int | None = None
-    num_steps: int | None = None
-    seconds: float | None = None
-    started_at: str | None = None
-    metric: str | None = None
-    base: float | None = None
-    tuned: float | None = None
-    verdict: str | None = None
-    problem: str | None = None  # why the folder cannot be read in full
-
-    def to_dict(self) -> dict[str, Any]:
-        return {**self.__dict__, "path": str(self.path)}
-
-
-def list_runs(root: str | os.PathLike[str]) -> list[RunSummary]:
-    """Every run at, in or one folder below ``root``, oldest first. Raises `DataError` when it is no folder."""
-    root = Path(root)
-    if not root.exists():
-        raise missing_path(root)
-    if not root.is_dir():
-        raise DataError(f"{root}: is a file. Name the folder the runs lie in.")
-    folders = [
-        root,
-        *(file.parent for pattern in ("*/recipe.yaml", "*/*/recipe.yaml") for file in sorted(root.glob(pattern))),
-    ]
-    found = [summarize_run(Run(folder)) for folder in folders if Run(folder).exists()]
-    return sorted(found, key=lambda run: (run.started_at or "", str(run.path)))
-
-
-def summarize_run(run: Run) -> RunSummary:
-    """One run as `list_runs` tells it. A damaged file is told in ``problem``, never raised."""
-    state = "running" if run.is_running() else "interrupted"
-    try:
-        facts = _facts(run)
-    except (DataError, UsageError, AttributeError, TypeError) as error:
-        return RunSummary(run.path, state, problem=str(error).splitlines()[0])
-    finished = facts.pop("finished_at") is not None
-    if state != "running" and (finished or run.training_file.exists()):
-        state = "finished" if finished else "trained"
-    return RunSummary(run.path, state, **facts)
-
-
-def _facts(run: Run) -> dict[str, Any]:
-    recipe, training, told = run.recipe, _json_or_empty(run.training_file), _json_or_empty(run.provenance_file)
-    steps = [row["step"] for row in run.read_metrics() if isinstance(row.get("step"), int)]
-    return {
-        "model": recipe.model.name_or_path,
-        "method": recipe.adapter.method,
-        "step": training.get("num_steps", max(steps, default=None)),
-        "num_steps": training.get("num_steps"),
-        "seconds": training.get("seconds"),
-        "started_at": told.get("started_at"),
-        "finished_at": told.get("finished_at"),
-        **_scores(_json_or_empty(run.summary_file)),
-    }
-
-
-def _scores(summary: Mapping[str, Any]) -> dict[str, Any]:
-    """Base and tuned on the metric a run is judged by."""
-    overall = summary.get("overall", {})
-    metric = next(
-        (name for name in (summary.get("primary_metric"), *PRIMARY_METRICS, *overall) if name in overall), None
-    )
-    if metric is None:
-        return {}
-    verdicts = [
-        row["verdict"]
-        for row in summary.get("comparisons", [])
-        if {row["a"], row["b"]} == {"tuned", "base"} and (row["task"], row["metric"]) == ("overall", metric)
-    ]
-    value = {system: score.get("value") for system, score in overall[metric].items()}
-    return {
-        "metric": metric,
-        "base": value.get("base"),
-        "tuned": value.get("tuned"),
-        "verdict": next(iter(verdicts), None),
-    }
-
-
-def _json_or_empty(path: Path) -> dict[str, Any]:
-    return read_json(path) if path.exists() else {}
-
-
-# ── what the system says about a folder ─────────────────────────────────────────────────────────────────────────────
-
-# What the system says, in words; and what to do instead where it is about a run folder.
-_PROBLEMS = {
-    errno.ENOSPC: ("the disk is full. Make room", ", or choose another --output-dir"),
-    errno.EDQUOT: ("the disk quota is used up. Make room", ", or choose another --output-dir"),
-    errno.EFBIG: ("larger than the system allows a file to be (ulimit -f). Raise the limit", ""),
-    errno.EACCES: ("no permission. Change its owner or mode", ", or choose another --output-dir"),
-    errno.EPERM: ("not permitted. Change its owner or mode", ", or choose another --output-dir"),
-    errno.EROFS: ("the file system is read-only", ". Choose another --output-dir"),
-    errno.EMFILE: ("too many open files (ulimit -n). Raise the limit", ""),
-    errno.ENAMETOOLONG: ("the name is too long. Choose a shorter one", ""),
-    errno.ENOTDIR: ("a part of the path is a file, not a folder", ". Choose another --output-dir"),
-    errno.EISDIR: ("a folder, where a file is to be", ""),
-    errno.EIO: ("the disk fails (input/output error). Check the disk", ""),
-}
-
-
-def is_resource(error: OSError) -> bool:
-    """Whether an error is about what the machine has or allows, and not about a mistake of ours."""
-    return error.errno in _PROBLEMS
-
-
-def resource_error(error: OSError, path: str | os.PathLike[str] | None = None) -> ResourceError:
-    """What the system could not do, in one line with the path and the fix; ``path`` is what was to be written in a run."""
-    where = error.filename if error.filename is not None else path
-    problem, elsewhere = _PROBLEMS.get(error.errno, (str(error.strerror or error), ""))
-    text = f"{problem}{elsewhere if path is not None else ''}."
-    return ResourceError(
-        f"{os.fspath(where)}: {text}" if isinstance(where, (str, os.PathLike)) else text[0].upper() + text[1:]
-    )
-
-
-@contextmanager
-def explained_writing(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Turn an `OSError` into a `ResourceError` that names the path."""
-    try:
-        yield
-    except OSError as error:
-        raise resource_error(error, path) from error

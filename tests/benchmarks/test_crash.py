@@ -15,7 +15,7 @@ from benchmarks import crash
 ROOT = Path(__file__).parents[2]
 
 
-COUNTS = {"kills": 1, "windows": 2, "points": 2, "signals": 2, "full": 2, "disks": 1, "flips": 20, "cuts": 5}
+COUNTS = {"kills": 1, "windows": 1, "points": 2, "signals": 1, "full": 2, "disks": 1, "flips": 20, "cuts": 5}
 SCRIPT = """
 import argparse, json, random, sys
 from pathlib import Path

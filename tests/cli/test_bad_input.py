@@ -18,7 +18,7 @@ import pytest
 from tests.cli.doubles import call
 from tests.workflows.recipes import write_rows
 from tunesmith import files
-from tunesmith.recipe import load_recipe
+from tunesmith.recipe_files import load_recipe
 from tunesmith.run import Run
 
 GOOD = json.dumps({"instruction": "Is it late?", "context": "", "response": "No", "category": "yes_no"})

@@ -9,7 +9,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -232,27 +231,26 @@ def test_debug_shows_the_traceback_wherever_it_stands(here, capsys, monkeypatch,
 
 def test_an_interrupt_from_the_keyboard_ends_with_130(here):
     script = "import sys, time; from tunesmith.cli import app, main\n@app.command()\ndef wait():\n"
-    script += "    print('on', flush=True); time.sleep(30)\nsys.exit(main(['wait']))"
+    script += "    print('on', flush=True); time.sleep(90)\nsys.exit(main(['wait']))"
+    assert stopped_at_work(script, signal.SIGINT) == (130, "", "Interrupted.\n")
+
+
+def stopped_at_work(script: str, number: int) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr of a process that is sent a signal once it has said that it is on."""
     started = subprocess.Popen(
         [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    started.stdout.readline()
-    time.sleep(0.1)
-    started.send_signal(signal.SIGINT)
-    _, err = started.communicate(timeout=10)
-    assert (started.returncode, err) == (130, "Interrupted.\n")
+    assert started.stdout.readline() == "on\n"
+    started.send_signal(number)
+    out, err = started.communicate(timeout=60)
+    return started.returncode, out, err
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_request_to_stop_is_not_lost_while_libraries_are_imported(number):
     script = "import time\nfrom tunesmith.cli.console import importing\nclass Slow:\n    def __del__(self):\n"
-    script += "        print('on', flush=True); time.sleep(30)\nwith importing():\n    Slow()\nprint('went on')"
-    started = subprocess.Popen(
-        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    started.stdout.readline()
-    started.send_signal(number)
-    assert started.communicate(timeout=10) == ("", "Interrupted.\n") and started.returncode == 128 + number
+    script += "        print('on', flush=True); time.sleep(90)\nwith importing():\n    Slow()\nprint('went on')"
+    assert stopped_at_work(script, number) == (128 + number, "", "Interrupted.\n")
 
 
 @pytest.mark.parametrize("words", [["init", "-"], ["data", "inspect", "big.jsonl"], ["runs", "--json"]])
@@ -384,7 +382,7 @@ def test_init_writes_a_recipe_that_loads_once_filled_in(here, capsys):
     )
     code, out, _ = call(capsys, "init", "full.yaml", "--model", "gpt2", "--data", "a.jsonl", "--data", "b.jsonl")
     assert (code, out.splitlines()[0]) == (0, "Wrote full.yaml.")
-    from tunesmith.recipe import load_recipe
+    from tunesmith.recipe_files import load_recipe
 
     assert [source.path for source in load_recipe("full.yaml").data.sources] == ["a.jsonl", "b.jsonl"]
     code, out, _ = call(capsys, "init", "-", "--model", "gpt2")
@@ -398,7 +396,7 @@ def test_init_reads_a_curated_folder_by_its_splits_and_cleans_it_no_more(here, c
     Path("rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert call(capsys, "data", "curate", "rows.jsonl", "-o", "clean", "--validation-fraction", "0")[0] == 0
     assert call(capsys, "init", "new.yaml", "--model", "m", "--data", "clean")[0] == 0
-    from tunesmith.recipe import load_recipe
+    from tunesmith.recipe_files import load_recipe
 
     recipe = load_recipe("new.yaml")
     assert [(source.path, source.split) for source in recipe.data.sources] == [

@@ -16,7 +16,7 @@ import pytest
 from tests.workflows.recipes import recipe, write_rows
 from tunesmith import run as run_module
 from tunesmith.cli import console, main
-from tunesmith.recipe import dump_recipe
+from tunesmith.recipe_files import dump_recipe
 
 STEADY = {"lr_scheduler_type": "constant", "warmup_ratio": 0.0}
 

@@ -33,6 +33,11 @@ def test_a_record_brings_its_own_checks_along():
     assert require_checks(record("Good, bad", instruction_id_list=ids[:1])) == "punctuation:no_comma"
 
 
+def test_the_stage_may_be_listed_by_its_name_alone_without_a_warning(recwarn):
+    (bound,) = bind_stages(["require_checks"])
+    assert not recwarn.list and not bound.settings["checks"]
+
+
 def test_a_record_without_checks_is_kept():
     assert require_checks(record("Anything, at all")) is None
     assert require_checks(record("Anything, at all", instruction_id_list=None, kwargs=None)) is None

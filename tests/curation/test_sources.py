@@ -67,10 +67,17 @@ def test_a_name_with_brackets_is_first_a_file(tmp_path):
     assert [str(found) for found in expand_paths(path)] == [path]
 
 
-@pytest.mark.parametrize("pattern", ["", "/*.jsonl", "/sub/**/*"])
-def test_an_empty_folder_or_glob_is_refused(tmp_path, pattern):
+@pytest.mark.parametrize(
+    ("pattern", "problem"),
+    [
+        ("", "no file to read there. Put"),
+        ("/*.jsonl", "matches no file to read. Check the pattern, or put"),
+        ("/sub/**/*", "matches no file to read. Check the pattern, or put"),
+    ],
+)
+def test_an_empty_folder_or_glob_is_refused(tmp_path, pattern, problem):
     put(tmp_path, "README.md", ["x"])
-    with pytest.raises(DataError, match="no file to read there. Put .jsonl, .json, .csv, .tsv or .parquet files in it"):
+    with pytest.raises(DataError, match=f"{problem} .jsonl, .json, .csv, .tsv or .parquet files there"):
         expand_paths(f"{tmp_path}{pattern}")
 
 

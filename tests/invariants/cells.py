@@ -84,8 +84,13 @@ def _is_seldom_run(cell: Cell) -> bool:
     return cell.method not in ("full", "lora") and cell.shape != turn
 
 
-SPREAD = tuple(pytest.param(cell, marks=pytest.mark.slow) if _is_seldom_run(cell) else cell for cell in CELLS)
-"""Every cell, for what takes seconds in each: all methods and all shapes every time, all pairs of them with ``-m ''``."""
+spread = pytest.mark.parametrize(
+    "cell",
+    [pytest.param(cell, marks=pytest.mark.slow) if _is_seldom_run(cell) else cell for cell in CELLS],
+    indirect=True,
+    ids=str,
+)
+"""Every cell, for what takes long in each: all methods and all shapes every time, all pairs of them with ``-m ''``."""
 
 
 def section_of(method: str, **changes) -> AdapterSection:

@@ -150,14 +150,16 @@ def test_an_adapter_whose_weights_do_not_match_is_refused(cell, fresh, tmp_path,
 
 
 @each(LOW_RANK)
-def test_a_merged_adapter_gives_the_live_logits(cell, fresh):
-    """P2, P3: a quantized base merged into what its weights stand for, in floats."""
+def test_a_merged_adapter_gives_the_live_logits(cell, fresh, tmp_path):
+    """P2, P3: a quantized base merged into what its weights stand for, in floats; saved, it is a model of its own."""
     one = fresh()
 
     live = logits(one)
     merged = adapters.merge(one.model)
     assert not isinstance(merged, PeftModel)
     assert (logits(one, merged) - live).abs().max() <= 1e-5 * max(1.0, live.abs().max().item())
+    save_model(merged, one.loaded.tokenizer, tmp_path)
+    assert torch.equal(logits(one, load_model(ModelSection(name_or_path=str(tmp_path))).model), logits(one, merged))
 
 
 @each((*VIRTUAL, *OURS))

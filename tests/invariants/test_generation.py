@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.invariants.cells import base
+from tests.invariants.cells import base, spread
 from tests.model.test_generate import conversations, ends_at_different_times
 from tests.models import SHAPES, save_tiny
 from tunesmith.lm import Sampling
@@ -53,6 +53,7 @@ def by_hand(model: LocalModel, prompt: list[int], count: int) -> list[int]:
     return ids
 
 
+@spread
 def test_greedy_answers_are_the_same_alone_and_in_a_batch(model):
     """D6, D7: twelve prompts of very different lengths, some with the texts of end and padding tokens in them."""
     asked = conversations()
@@ -61,6 +62,7 @@ def test_greedy_answers_are_the_same_alone_and_in_a_batch(model):
     assert len({answer.text for answer in together}) > 1
 
 
+@spread
 def test_rows_that_go_on_after_others_are_done_answer_as_alone(cell, model, monkeypatch):
     """D6, P9: with ends that stop the rows at different times, so that the batch shrinks and its cache with it."""
     asked, sampling = conversations(8), Sampling(max_new_tokens=16)

@@ -47,7 +47,13 @@ def with_tasks(examples):
     return [replace(example, task="even" if i % 2 == 0 else "odd") for i, example in enumerate(examples)]
 
 
-@pytest.mark.parametrize("option", OPTIONS)
+def in_turn() -> list:
+    """Every option with every shape: one of them every time, the others with ``-m ''``."""
+    pairs = [(option, shape, SHAPES[turn % 3] == shape) for turn, option in enumerate(OPTIONS) for shape in SHAPES]
+    return [pytest.param(*pair, marks=() if usual else pytest.mark.slow) for *pair, usual in pairs]
+
+
+@pytest.mark.parametrize(("option", "shape"), in_turn(), indirect=["shape"])
 def test_every_option_survives_a_resume_bitwise(make, option, tmp_path):
     """D1: optimizer states of any kind, averages, noise, and what early stopping remembers."""
     options = dict(lengths=LENGTHS, validation=(8, 15), max_steps=5, eval_steps=2) | OPTIONS[option]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.invariants.cells import Stops, chunks, relative, run
+from tests.invariants.cells import Stops, chunks, relative, run, spread
 from tests.training.runs import Folder
 from tunesmith.errors import Interrupted
 from tunesmith.training.checkpoint import newest_checkpoint
@@ -18,6 +18,7 @@ def masters(folder: Folder) -> dict[str, torch.Tensor]:
     return newest_checkpoint(folder.path / "checkpoints", on_damage=print).weights
 
 
+@spread
 def test_small_updates_are_not_lost_in_bf16(fresh, tmp_path):
     """P10: three steps at 1e-6 move nearly every weight that float32 moves; bfloat16 weights would stay where they are."""
     moved = {}
@@ -65,6 +66,7 @@ def test_gradients_of_micro_batches_add_up_in_float32(one):
     assert relative(torch.cat([tensor.flatten() for tensor in expected.values()]), found) <= 1e-6
 
 
+@spread
 def test_a_bf16_run_is_near_the_fp32_run(fresh, tmp_path):
     """P10: the first loss to the precision of bfloat16, and the loss after four steps too."""
     losses = {}
@@ -76,6 +78,7 @@ def test_a_bf16_run_is_near_the_fp32_run(fresh, tmp_path):
     assert losses["bf16"] == pytest.approx(losses["fp32"], abs=0.1)
 
 
+@spread
 def test_a_bf16_run_resumes_from_its_masters_bitwise(fresh, tmp_path):
     """D1, P10."""
     whole, folder = fresh(), Folder(tmp_path / "whole")

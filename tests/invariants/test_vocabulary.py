@@ -18,6 +18,7 @@ from tunesmith.recipe import ModelSection
 
 NEW = ("<call>", "<result>")
 LOW_RANK = tuple(method for method, values in METHODS.items() if "r" in values)
+FOLDERS = tuple((shape, tied) for shape in SHAPES for tied in (True, False))
 WITHOUT_TOKENS = tuple(method for method in METHODS if method not in ("full", *LOW_RANK))
 
 
@@ -26,9 +27,25 @@ def shape(request) -> str:
     return request.param
 
 
-@pytest.fixture(params=[True, False], ids=["tied", "apart"])
-def folder(request, shape, tmp_path):
-    return save_tiny(shape, tmp_path / "base", tie_word_embeddings=request.param)
+@pytest.fixture
+def folder(request, tmp_path):
+    shape, tied = request.param
+    return save_tiny(shape, tmp_path / "base", tie_word_embeddings=tied)
+
+
+def each(*methods: str):
+    """Every method with every shape, its head tied or apart: two of the six every time, all of them with ``-m ''``."""
+    pairs = [
+        pytest.param(
+            folder,
+            method,
+            id=f"{folder[0]}-{'tied' if folder[1] else 'apart'}-{method}",
+            marks=() if (turn - position) % 3 == 0 or method in ("full", "lora") else pytest.mark.slow,
+        )
+        for position, method in enumerate(methods)
+        for turn, folder in enumerate(FOLDERS)
+    ]
+    return pytest.mark.parametrize(("folder", "method"), pairs, indirect=["folder"])
 
 
 def grown(folder, method: str, *tokens: str) -> Tuned:
@@ -81,7 +98,7 @@ def train_on_new(one: Tuned, path) -> None:
     object.__delattr__(one, "rows")
 
 
-@pytest.mark.parametrize("method", LOW_RANK)
+@each(*LOW_RANK)
 def test_rows_of_new_tokens_are_learned_and_no_other_row_moves(folder, method, tmp_path):
     """P6: of the embeddings, and of a head of its own; the rest of both tables is frozen, bit for bit."""
     one = grown(folder, method)
@@ -93,7 +110,7 @@ def test_rows_of_new_tokens_are_learned_and_no_other_row_moves(folder, method, t
         assert (table[new] != was[new]).any(1).all()
 
 
-@pytest.mark.parametrize("method", ["full", *LOW_RANK])
+@each("full", *LOW_RANK)
 def test_a_model_with_new_tokens_is_the_same_when_it_is_loaded_again(folder, method, tmp_path):
     """P6, P4: logits bitwise, the tokens in the tokenizer, and a head that shared the table still does."""
     one = grown(folder, method)
@@ -107,7 +124,7 @@ def test_a_model_with_new_tokens_is_the_same_when_it_is_loaded_again(folder, met
     assert method != "full" or is_tied(again.model) == tied
 
 
-@pytest.mark.parametrize("method", LOW_RANK)
+@each(*LOW_RANK)
 def test_a_merged_model_knows_its_new_tokens(folder, method, tmp_path):
     """P2, P6."""
     one = grown(folder, method)

@@ -99,21 +99,13 @@ def test_an_adapter_can_be_merged_while_loading(model_folder, tmp_path):
     assert (logits(merged) - live).abs().max() <= 1e-5
 
 
-def _rename(tensors):
-    return {name.replace("lora_A", "lora_C"): tensor for name, tensor in tensors.items()}
-
-
-@pytest.mark.parametrize(
-    "damage", [_rename, lambda t: dict(list(t.items())[1:]), lambda t: t | {"extra": torch.ones(2)},
-               lambda t: {name: tensor[:1].contiguous() for name, tensor in t.items()}],
-    ids=["renamed", "missing", "unexpected", "misshapen"],
-)  # fmt: skip
-def test_an_adapter_whose_weights_do_not_match_is_refused(model_folders, tmp_path, damage):
-    """P4: peft alone would load it as nothing, with one warning."""
+def test_an_adapter_whose_weights_have_another_shape_is_refused(model_folders, tmp_path):
+    """P4: of the right number of dimensions and not empty; `tests.invariants` has what else may not match."""
     loaded = load(model_folders["llama"])
     save_model(trained(loaded), loaded.tokenizer, tmp_path)
     file = tmp_path / "adapter_model.safetensors"
-    save_file(damage(load_file(file)), file, metadata={"format": "pt"})
+    misshapen = {name: tensor[:1].contiguous() for name, tensor in load_file(file).items()}
+    save_file(misshapen, file, metadata={"format": "pt"})
     with pytest.raises(ModelError, match="adapter") as caught:
         load_model(ModelSection(name_or_path=str(tmp_path)))
     assert "\n" not in str(caught.value)

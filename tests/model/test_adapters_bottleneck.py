@@ -175,18 +175,12 @@ def test_its_own_config_says_what_it_is(model_folders, tmp_path):
     assert {"transformer.h.0.attn.down.weight", "transformer.h.1.mlp.up.bias", "transformer.h.0.ln_1.weight"} <= names
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [lambda t: {n.replace("down", "dwon"): v for n, v in t.items()}, lambda t: dict(list(t.items())[1:]),
-     lambda t: t | {"extra": torch.ones(2)}, lambda t: {n: v[:1].contiguous() for n, v in t.items()}],
-    ids=["renamed", "missing", "unexpected", "misshapen"],
-)  # fmt: skip
-def test_weights_that_do_not_match_are_refused(model_folders, tmp_path, damage):
-    """P4."""
+def test_weights_of_another_shape_are_refused(model_folders, tmp_path):
+    """P4: `tests.invariants` has what else may not match."""
     loaded, model = trained(model_folders["gpt2"], "pfeiffer")
     save_model(model, loaded.tokenizer, tmp_path)
     file = tmp_path / "adapter_model.safetensors"
-    save_file(damage(load_file(file)), file)
+    save_file({name: tensor[:1].contiguous() for name, tensor in load_file(file).items()}, file)
     with pytest.raises(
         ModelError, match="does not fit its base model .* missing, unknown or of another shape"
     ) as caught:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
 from tests.model.tuning import (
@@ -146,6 +147,25 @@ def test_the_variants_of_lora_reach_the_adapter(model_folders, name):
     loaded = open_for(model_folders["llama"], "lora")
     model = adapters.attach(loaded.model, METHODS["lora"].model_copy(update={name: True}))
     assert getattr(model.peft_config["default"], name)
+
+
+@pytest.mark.parametrize("shape, method", [("llama", "dora"), ("gpt2", "dora"), ("t5", "dora"), ("llama", "qdora")])
+def test_dora_learns_where_all_weights_of_an_output_are_zero(tmp_path, shape, method):
+    """P8, P1: such weights have no direction, and peft divides by their length; pruned models have them."""
+    folder = save_tiny(shape, tmp_path)
+    tensors = load_file(folder / "model.safetensors")
+    cut = next(
+        name for name in sorted(tensors) if name.endswith(("q_proj.weight", "c_attn.weight", "Attention.q.weight"))
+    )
+    tensors[cut].narrow(1 if shape == "gpt2" else 0, 3, 5).zero_()
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    loaded = open_for(folder, method)
+    untouched = logits(loaded)
+    model = attached(loaded, method)
+    assert torch.equal(logits(loaded, model), untouched)
+    gradients = train_steps(loaded, model)
+    assert all(gradient.isfinite().all() for step in gradients for gradient in step.values())
+    assert not torch.equal(logits(loaded, model), untouched)
 
 
 def test_a_model_without_linear_layers_is_one_clear_line(model_folders):

@@ -26,6 +26,13 @@ from tunesmith.rendering.templates import load_template
 NUM = 5
 
 
+def test_prompt_tuning_of_a_model_without_attention_is_one_clear_line(tmp_path):
+    """peft fails for want of a number of heads; told one, it answers otherwise than the model was tuned."""
+    loaded = save_family("mamba", tmp_path)
+    with pytest.raises(ModelError, match="adapter.method: prompt needs a model with attention, and MambaForCausalLM"):
+        attached(loaded, "prompt")
+
+
 def reference_loss(loaded, model, method: str) -> torch.Tensor:
     """Mean over the supervised tokens, one row at a time and without padding, from the bare base model."""
     weight = model.prompt_encoder["default"].embedding.weight

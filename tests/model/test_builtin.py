@@ -21,7 +21,8 @@ from tunesmith.cli.doctor import _models
 from tunesmith.errors import ModelError
 from tunesmith.files import read_json
 from tunesmith.model.load import load_model, load_tokenizer, locate
-from tunesmith.recipe import ModelSection, load_recipe, resolve_paths
+from tunesmith.recipe import ModelSection
+from tunesmith.recipe_files import load_recipe, resolve_paths
 from tunesmith.workflows.opening import model_sha256
 from tunesmith.workflows.run import run_recipe
 
@@ -203,7 +204,7 @@ def test_the_doctor_tells_the_built_in_models_and_what_to_do_where_they_are_miss
 
 
 def test_the_example_recipe_mentions_them():
-    from tunesmith.recipe import init_recipe_text
+    from tunesmith.recipe_files import init_recipe_text
 
     assert all(f"tunesmith/{name}" in init_recipe_text() for name in MODELS)
 

@@ -229,7 +229,7 @@ def test_one_final_failure_ends_the_others_that_wait(serve):
     start = time.monotonic()
     with pytest.raises(ModelError):
         ask(model, "a", "b", "bad")
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 25
 
 
 def test_the_key_is_sent_but_never_told(serve, monkeypatch):
@@ -413,12 +413,12 @@ def test_a_model_that_only_thought_until_its_limit_said_nothing(serve):
 
 
 def test_a_server_that_is_down_from_the_start_is_not_waited_for(serve):
-    double, model = serve(lambda body, k: (200, {}), first_pause_s=0.05, max_retries=5)
+    double, model = serve(lambda body, k: (200, {}), first_pause_s=1.0, max_retries=5)
     double.server.shutdown()
     double.server.server_close()
     started = time.monotonic()
     assert "cannot be reached" in fails(model)
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 15  # five pauses are half a minute
 
 
 def test_a_server_that_dies_is_asked_again_and_what_it_said_is_told(serve):
@@ -428,6 +428,23 @@ def test_a_server_that_dies_is_asked_again_and_what_it_said_is_told(serve):
         ask(model, *map(str, range(20)), on_answer=told.__setitem__)
     answered = [number for number, answer in told.items() if answer.finish_reason == "stop"]
     assert answered == [0, 1, 2, 3, 4] and len(double.asked) <= 5 + (1 + model.max_retries) * (MAX_FAILURES + 1)
+
+
+def test_answers_under_way_when_a_server_is_given_up_are_told_too(serve):
+    all_are_there = threading.Barrier(4)
+
+    def reply(body, number):
+        all_are_there.wait(timeout=60)
+        if body["messages"][0]["content"] == "0":
+            return 403, {"error": {"message": "no"}}
+        time.sleep(0.3)
+        return 200, completion("late")
+
+    _, model = serve(reply, concurrency=4, timeout_s=60.0)
+    told = {}
+    with pytest.raises(ModelError, match="no"):
+        model.generate([[Message("user", str(number))] for number in range(4)], on_answer=told.__setitem__)
+    assert {number: answer.text for number, answer in told.items()} == {1: "late", 2: "late", 3: "late"}
 
 
 def test_where_every_question_fails_the_failed_answers_come_with_the_error(serve):

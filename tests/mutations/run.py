@@ -12,6 +12,7 @@ an assertion; an error of another kind counts where the mutant says so, and a mu
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib.machinery
 import importlib.util
 import json
@@ -69,7 +70,10 @@ def misfit_of(mutant: Mutant) -> str | None:
 
 
 def preload() -> None:
-    """Import what is slow to import and is not ours; nothing here starts a thread, so that a fork is safe."""
+    """Import what is slow to import and is not ours; nothing here starts a thread, so that a fork is safe.
+
+    What is imported is out of the garbage collector's sight: collecting in a child would copy all of it.
+    """
     os.environ.update(HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false", OMP_NUM_THREADS="1")
     for name in ("torch", "transformers", "peft", "pytest", "numpy", "safetensors.torch", "pydantic", "tests.models"):
         importlib.import_module(name)
@@ -81,6 +85,8 @@ def preload() -> None:
 
     torch.set_num_threads(1)
     assert AutoModelForCausalLM and AutoModelForSeq2SeqLM and AutoTokenizer
+    gc.collect()
+    gc.freeze()
     ours = sorted(name for name in sys.modules if name.partition(".")[0] == "tunesmith")
     assert not ours, f"imported before any mutant could be put in its place: {ours[0]}"
 

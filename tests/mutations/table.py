@@ -311,7 +311,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "P1", "an_adapter_trains_its_base_too", "open-unlearning #178", "model/adapters/low_rank.py",
-        (("        )\n    return adapted\n", "        )\n    return adapted.requires_grad_(True)\n"),),
+        (("    return adapted\n", "    return adapted.requires_grad_(True)\n"),),
         (f"{ADAPTERS}::test_every_trainable_weight_gets_a_gradient_and_moves_and_every_other_stays[llama-lora]",), quick=True,
     ),
     Mutant(
@@ -323,6 +323,16 @@ MUTANTS: tuple[Mutant, ...] = (
         "P3", "merged_and_quantized_again", "unsloth-zoo #810, PEFT #2321", "model/adapters/low_rank.py",
         (("(_in_floats(model) if quantized_layers(model) else model).merge_and_unload()", "model.merge_and_unload()"),),
         (f"{ADAPTERS}::test_a_merged_adapter_gives_the_live_logits[llama-qlora]",),
+    ),
+    Mutant(
+        "P3", "merged_into_layers_of_the_other_orientation", "found here (issue 5); cf. PEFT #2321", "model/quantize.py",
+        (("        if layer.source_cls is Conv1D:\n", "        if False:\n"),),
+        (f"{ADAPTERS}::test_a_merged_adapter_gives_the_live_logits[gpt2-qlora]",), raises="ModelError",
+    ),
+    Mutant(
+        "P8", "dora_divides_by_the_length_of_nothing", "PEFT 0.21 (found here, issue 5)", "model/adapters/low_rank.py",
+        (("    _give_directions(adapted)\n", ""),),
+        ("model/test_adapters_methods.py::test_dora_learns_where_all_weights_of_an_output_are_zero[llama-dora]",),
     ),
     Mutant(
         "P4", "adapter_with_other_names_is_loaded_as_nothing", "Soup #335, vLLM #39278, PEFT (warns)", "model/adapters/__init__.py",

@@ -24,7 +24,7 @@ from tunesmith.report.render import FORMATS
 from tunesmith.report.results import read_results
 from tunesmith.report.samples import read_samples
 from tunesmith.report.trend import read_trend, spark
-from tunesmith.run import list_runs
+from tunesmith.runs import list_runs
 
 SCRIPT = "<script>alert(1)</script>"
 LOWER, COMMA = "change_case:english_lowercase", "punctuation:no_comma"

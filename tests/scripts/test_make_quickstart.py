@@ -78,7 +78,7 @@ def prepared() -> Prepared:
 
 
 @pytest.fixture(scope="session")
-def tests() -> dict[str, list[dict]]:
+def held_back() -> dict[str, list[dict]]:
     return {name: read_jsonl(READY / f"{name}.jsonl") for name in TESTS}
 
 
@@ -90,10 +90,10 @@ def trained(prepared) -> dict[str, list[Question]]:
 
 
 @pytest.fixture(scope="session")
-def tested(tests) -> dict[str, list[Question]]:
+def judged(held_back) -> dict[str, list[Question]]:
     def asked(name):
         side = "train" if name == "unseen_values" else "held_out"
-        for row in tests[name]:
+        for row in held_back[name]:
             text = "\n\n".join(part for part in (row["instruction"], row["input"]) if part)
             yield question(row["task"], text, tuple(row.get("references", [row["output"]])), side)
 
@@ -235,8 +235,8 @@ EXPECTED = {
 
 
 @pytest.mark.parametrize("family", EXPECTED)
-def test_every_answer_is_what_another_way_of_working_it_out_gives(family, trained, tested):
-    questions = [*trained.get(family, []), *tested[family]]
+def test_every_answer_is_what_another_way_of_working_it_out_gives(family, trained, judged):
+    questions = [*trained.get(family, []), *judged[family]]
     assert len(questions) > 20
     wrong = [one for one in questions if one.answers != (EXPECTED[family](one),)]
     assert wrong == []
@@ -255,8 +255,8 @@ CODE = {
 }
 
 
-def test_code_gives_what_its_description_says(trained, tested):
-    for one in [*trained["write_code"], *tested["write_code"]]:
+def test_code_gives_what_its_description_says(trained, judged):
+    for one in [*trained["write_code"], *judged["write_code"]]:
         (parts, compute) = next(
             (found.groups(), compute) for text, compute in CODE.items() if (found := re.fullmatch(text, one.text))
         )
@@ -267,11 +267,11 @@ def test_code_gives_what_its_description_says(trained, tested):
             assert results == [wanted] * len(results), one
 
 
-def test_a_story_holds_what_it_is_to_be_about_and_a_test_accepts_every_opening(trained, tested):
-    for one in [*trained["write_story"], *tested["write_story"]]:
+def test_a_story_holds_what_it_is_to_be_about_and_a_test_accepts_every_opening(trained, judged):
+    for one in [*trained["write_story"], *judged["write_story"]]:
         given = [part.split()[-1] for part in one.text.split(", ")]
         assert all(set(given) <= set(re.findall(r"\w+", answer)) for answer in one.answers)
-    assert {len(set(one.answers)) for one in tested["write_story"]} == {4}
+    assert {len(set(one.answers)) for one in judged["write_story"]} == {4}
     openings = Counter(one.answers[0].split()[0] for one in trained["write_story"])
     assert set(openings) == {"One", "Once", "Long", "At"} and min(openings.values()) > 150
 
@@ -303,12 +303,12 @@ def test_making_the_set_loads_no_torch():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
-def test_every_family_has_as_many_rows_as_the_others(trained, tests):
+def test_every_family_has_as_many_rows_as_the_others(trained, held_back):
     sizes = [len(trained[family]) for family in TRAINED]
     assert sum(sizes) == NUM_TRAIN and max(sizes) - min(sizes) < 40 and set(trained) == set(TRAINED)
     for name, count in (("unseen_phrasings", 40), ("unseen_values", 25), ("unseen_families", 25)):
         families = UNTRAINED if name == "unseen_families" else TRAINED
-        assert Counter(row["task"] for row in tests[name]) == dict.fromkeys(families, count)
+        assert Counter(row["task"] for row in held_back[name]) == dict.fromkeys(families, count)
 
 
 def test_phrasings_are_many_and_of_every_kind():
@@ -328,26 +328,28 @@ def records(rows: list[dict], name: str):
     return [record_from_row(row, source=f"{name}:{k}")[1][0] for k, row in enumerate(rows)]
 
 
-def test_no_question_is_asked_twice_anywhere(prepared, tests):
+def test_no_question_is_asked_twice_anywhere(prepared, held_back):
     keys = [prompt_key(record) for record in prepared.train]
-    keys += [prompt_key(record) for name in TESTS for record in records(tests[name], name)]
+    keys += [prompt_key(record) for name in TESTS for record in records(held_back[name], name)]
     assert len(set(keys)) == len(keys)
 
 
-def test_held_out_values_never_occur_in_training_and_are_all_that_the_test_of_unseen_values_asks_about(prepared, tests):
+def test_held_out_values_never_occur_in_training_and_are_all_that_the_test_of_unseen_values_asks_about(
+    prepared, held_back
+):
     trained = {word for record in prepared.train for message in record.messages for word in words(message.content)}
     held_out = {value.casefold() for value in LEXICON.values("held_out")} | {
         str(number) for number in LEXICON.code_numbers.held_out
     }
     assert not trained & held_out
     by_combination = ("arithmetic", "translate")
-    for row in tests["unseen_values"]:
+    for row in held_back["unseen_values"]:
         said = words(f"{row['instruction']} {row['input']}")
         assert row["task"] in by_combination or held_out & set(said), row
 
 
-def test_every_combination_of_a_translation_or_a_sum_in_the_test_of_unseen_values_is_new(trained, tests):
-    asked = [row for row in tests["unseen_values"] if row["task"] in ("translate", "arithmetic")]
+def test_every_combination_of_a_translation_or_a_sum_in_the_test_of_unseen_values_is_new(trained, held_back):
+    asked = [row for row in held_back["unseen_values"] if row["task"] in ("translate", "arithmetic")]
     known = {family: {pair for one in trained[family] for pair in combinations(one.text)} for family in trained}
     assert len(asked) == 50
     for row in asked:
@@ -370,8 +372,8 @@ def combinations(text: str) -> list[tuple[str, ...]]:
     return [("+", *map(str, numbers))] if len(numbers) == 2 else []
 
 
-def test_no_answer_can_be_guessed_from_how_often_it_is_given_or_how_it_is_asked_for(trained, tested):
-    for family, questions in (*trained.items(), *tested.items()):
+def test_no_answer_can_be_guessed_from_how_often_it_is_given_or_how_it_is_asked_for(trained, judged):
+    for family, questions in (*trained.items(), *judged.items()):
         share = Counter(one.answers[0] for one in questions).most_common(1)[0][1] / len(questions)
         assert share < (0.55 if family == "sentiment" else 0.16), (family, share)
     for phrasing, labels in answers_by_phrasing(trained["sentiment"]).items():
@@ -385,10 +387,10 @@ def answers_by_phrasing(questions: list[Question]) -> dict[str, Counter[str]]:
     return labels
 
 
-def test_copying_the_answer_of_the_nearest_training_row_is_mostly_wrong(prepared, tests):
+def test_copying_the_answer_of_the_nearest_training_row_is_mostly_wrong(prepared, held_back):
     nearest = nearest_example(prepared.train[::4])
     for name in ("unseen_phrasings", "unseen_values"):
-        for family, samples in samples_from_records(records(tests[name], name)).items():
+        for family, samples in samples_from_records(records(held_back[name], name)).items():
             answers = [completion.text for completion in nearest(samples)]
             right = sum(answer in sample.references for answer, sample in zip(answers, samples)) / len(samples)
             assert right < (0.75 if family == "sentiment" else 0.5), (name, family, right)
@@ -416,8 +418,8 @@ def test_curation_finds_exactly_the_dirt_that_was_planted(prepared):
     assert planted["stray_characters"] <= len(cleaned) <= planted["stray_characters"] + planted["duplicates"] // 2
 
 
-def test_a_test_file_is_clean(tests):
-    for rows in tests.values():
+def test_a_test_file_is_clean(held_back):
+    for rows in held_back.values():
         for row in rows:
             texts = [row["instruction"], row["input"], row["output"], *row.get("references", [])]
             assert all(text == text.strip() and text.isprintable() or "\n" in text for text in texts), row
@@ -518,8 +520,8 @@ def check(*paths: Path) -> int:
     return main(["--check-corpus", *map(str, paths)])
 
 
-def test_thirteen_words_of_the_set_in_a_corpus_are_found_whatever_their_case_and_lines(tmp_path, tests, capsys):
-    row = next(row for row in tests["unseen_phrasings"] if len(words(row["input"])) >= 13)
+def test_thirteen_words_of_the_set_in_a_corpus_are_found_whatever_their_case_and_lines(tmp_path, held_back, capsys):
+    row = next(row for row in held_back["unseen_phrasings"] if len(words(row["input"])) >= 13)
     said = words(row["input"])[:13]
     (tmp_path / "book.txt").write_text(f"First line.\nAnd {' '.join(said[:6]).upper()},\n{'! '.join(said[6:])}.\n")
     (tmp_path / "stories.jsonl").write_text(json.dumps({"id": "1", "text": f"He said: {row['input']}"}) + "\n")
@@ -531,8 +533,8 @@ def test_thirteen_words_of_the_set_in_a_corpus_are_found_whatever_their_case_and
     assert f"first at {tmp_path}/stories.jsonl:1." in capsys.readouterr().err
 
 
-def test_a_corpus_with_only_twelve_words_of_the_set_passes(tmp_path, tests, capsys):
-    row = next(row for row in tests["unseen_phrasings"] if len(words(row["input"])) >= 13)
+def test_a_corpus_with_only_twelve_words_of_the_set_passes(tmp_path, held_back, capsys):
+    row = next(row for row in held_back["unseen_phrasings"] if len(words(row["input"])) >= 13)
     said = words(row["input"])
     (tmp_path / "a.txt").write_text(" ".join([*said[:12], "elsewhere", *said[1:12]]))
     half = {"text": " ".join(said[:7]), "more": " ".join(said[7:])}

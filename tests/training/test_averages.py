@@ -223,12 +223,3 @@ def test_what_the_recipe_says_of_the_loss_moves_the_weights(model_folders, tmp_p
     )
     assert same(one, other)
     assert same(plain, one) == ("task_weights" in changes)
-
-
-def test_a_run_with_noise_resumes_bitwise(model_folder, tmp_path):
-    options = dict(max_steps=4, neftune_noise_alpha=5.0)
-    whole, _, _ = run(Folder(tmp_path / "whole"), model_folder, **options)
-    with pytest.raises(Interrupted):
-        run(Folder(tmp_path / "stopped"), model_folder, should_stop=Stops(2), **options)
-    torch.manual_seed(77)
-    assert same(whole, run(Folder(tmp_path / "stopped"), model_folder, resume=True, **options)[0])

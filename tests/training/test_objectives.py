@@ -112,16 +112,6 @@ def test_weights_below_one_token_divide_as_well():
     assert found.loss == pytest.approx(2.0)
 
 
-def test_weights_that_are_all_alike_change_nothing(model_folder):
-    loaded, forward, examples = ready(model_folder)
-    batch = batch_of(loaded, examples)
-    one, other = (
-        accumulate(forward, Sft(task_weights=weights), [batch], Weights(loaded.model, "fp32")).loss
-        for weights in ({}, dict.fromkeys(TASKS, 0.5))
-    )
-    assert one == pytest.approx(other, abs=1e-6)
-
-
 def test_the_losses_of_the_tasks_make_the_loss_of_all(model_folder):
     loaded, forward, examples = ready(model_folder)
     batches = [batch_of(loaded, examples[:4]), batch_of(loaded, examples[4:])]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -60,6 +61,7 @@ def test_padding_counts_where_there_is_padding(limit):
 def test_a_narrow_model_has_larger_micro_batches_on_a_cpu_and_as_large_ones_on_a_gpu(width, most):
     section = TrainSection()
     on_cpu, on_gpu = (
-        order_of([8, 9], section, device=torch.device(device), is_flat=True, width=width) for device in ("cpu", "cuda")
+        order_of([8, 9], section, SimpleNamespace(device=torch.device(device), flattens=True, width=width))
+        for device in ("cpu", "cuda")
     )
     assert on_cpu.tokens_per_batch == most and on_gpu.tokens_per_batch is None

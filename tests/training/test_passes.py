@@ -12,11 +12,12 @@ from tests.training.rows import LENGTHS, batch_of, forward_of, load, random_exam
 from tests.training.runs import Folder, Listening, same
 from tests.training.test_loop import Stops, run, section
 from tunesmith.errors import Interrupted, ResourceError
+from tunesmith.model.footprint import is_out_of_memory
 from tunesmith.progress import SilentProgress
 from tunesmith.training.checkpoint import newest_checkpoint
 from tunesmith.training.loop import Rows, accumulate, train
 from tunesmith.training.objectives import Sft
-from tunesmith.training.passes import Fitting, TooLarge, is_out_of_memory
+from tunesmith.training.passes import Fitting, TooLarge
 from tunesmith.training.precision import Weights
 from tunesmith.workflows.opening import explained_memory
 

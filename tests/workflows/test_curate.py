@@ -15,7 +15,7 @@ import pytest
 from tunesmith.curation import data_folder
 from tunesmith.errors import DataError, UsageError
 from tunesmith.files import read_jsonl
-from tunesmith.recipe import make_recipe
+from tunesmith.recipe_files import make_recipe
 from tunesmith.workflows.curate import curate_files
 
 

@@ -13,7 +13,7 @@ from tunesmith.errors import ModelError
 from tunesmith.model import adapters
 from tunesmith.model.load import load_model, load_tokenizer, save_model
 from tunesmith.progress import SilentProgress
-from tunesmith.recipe import dump_recipe
+from tunesmith.recipe_files import dump_recipe
 from tunesmith.workflows import forecast as module
 from tunesmith.workflows.forecast import forecast, num_layers, random_copy
 from tunesmith.workflows.opening import num_parameters

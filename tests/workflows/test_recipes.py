@@ -8,7 +8,7 @@ import pytest
 
 from tests.workflows.recipes import write_rows
 from tunesmith import builtin
-from tunesmith.recipe import load_recipe, resolve_paths
+from tunesmith.recipe_files import load_recipe, resolve_paths
 from tunesmith.workflows.run import run_recipe
 
 ROOT = Path(__file__).parents[2]

@@ -25,7 +25,8 @@ from tunesmith.errors import CheckpointError, DataError, Interrupted, UsageError
 from tunesmith.files import read_json, read_jsonl
 from tunesmith.model.load import load_model
 from tunesmith.progress import SilentProgress
-from tunesmith.recipe import ModelSection, dump_recipe
+from tunesmith.recipe import ModelSection
+from tunesmith.recipe_files import dump_recipe
 from tunesmith.workflows.preview import preview
 from tunesmith.workflows.run import run_recipe
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +13,7 @@ from tunesmith.cli.mask import mask
 from tunesmith.cli.options import Columns, Command, Group, Json, argument, value
 from tunesmith.cli.prompts import prompts
 from tunesmith.cli.unmask import unmask
-from tunesmith.errors import DataError, UsageError
+from tunesmith.errors import DataError, RecipeError, UsageError
 
 app = typer.Typer(cls=Group, help="Look at data, and make it ready.", no_args_is_help=True, rich_markup_mode="rich")
 Sources = Annotated[list[str] | None, argument("IN…", help="Files, folders, globs or hub ids.")]
@@ -153,7 +154,7 @@ def _division(
 def _recipe(sources, columns, path, stages, division, overrides, console) -> Any:
     """The recipe these options make. Its model is none of our business here, so it may lack one."""
     from tunesmith.curation.pipeline import bind_stages
-    from tunesmith.recipe import make_recipe, read_recipe_values, resolve_paths, said_by
+    from tunesmith.recipe_files import make_recipe, read_recipe_values, resolve_paths, said_by
 
     values = read_recipe_values(path) if path is not None else {}
     values["model"] = values.get("model") or {"name_or_path": "tunesmith/tiny-gpt"}
@@ -171,9 +172,21 @@ def _recipe(sources, columns, path, stages, division, overrides, console) -> Any
         bind_stages(values["curate"], path=f"--stages {stages}")
     elif path is None:
         values["curate"] = "default"
-    made = make_recipe(values, overrides or (), path=str(path or "command line"), notify=console.notice)
+    try:
+        made = make_recipe(values, overrides or (), path=str(path or "command line"), notify=console.notice)
+    except RecipeError as error:
+        raise RecipeError(error.path, [_under_option(problem, division) for problem in error.problems]) from None
     bind_stages(made.curate, path=said_by("curate", path, overrides or ()))
     return made if path is None else resolve_paths(made, path)
+
+
+def _under_option(problem: str, division: Mapping[str, Any]) -> str:
+    """A problem of a field that was given by an option of its own, told under that option's name."""
+    for name in division:
+        _, is_about, told = problem.partition(f"data.{name}: ")
+        if is_about:
+            return f"--{name.replace('_', '-')}: {told}"
+    return problem
 
 
 def _stage_list(text: str) -> str | list[str]:

@@ -187,12 +187,11 @@ def _package(requirement: Any, extra: str) -> Check:
 
 def _hardware() -> list[Check]:
     from tunesmith import hardware
-    from tunesmith.run import cpu_name
 
     memory, disk = hardware.free_memory_bytes(), shutil.disk_usage(".").free
     gpus = hardware.gpu_names()
     return [
-        Check("processor", "ok", cpu_name()),
+        Check("processor", "ok", hardware.cpu_name()),
         Check("memory", *_enough(memory, ENOUGH_MEMORY_BYTES, "close other programs, or use a smaller model")),
         Check("disk", *_enough(disk, ENOUGH_DISK_BYTES, f"make room in {Path.cwd()}")),
         Check("gpu", "ok", ", ".join(gpus) if gpus else "none; training runs on the processor"),

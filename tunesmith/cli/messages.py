@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import typer
 
 from tunesmith.errors import TunesmithError, did_you_mean
+from tunesmith.system_errors import is_resource, resource_error
 
 # What people type who come from another tool (or are in a hurry), and the command of ours that does it.
 SYNONYMS = {
@@ -43,7 +44,7 @@ def explain(error: BaseException, words: Sequence[str] = ()) -> tuple[str, int]:
 
 def _usage(error: BaseException, words: Sequence[str]) -> str:
     """What typer says about a wrong command line, with the nearest name and where to read on."""
-    told = " ".join(error.format_message().split())
+    told = " ".join(error.format_message().replace("Value error, ", "").split())  # pydantic's words, not a person's
     typed = " ".join(["tunesmith", *words[:1]])  # some of typer's errors do not know the command
     command = error.ctx.command_path if getattr(error, "ctx", None) is not None else typed
     wrong = _NO_COMMAND.search(told)
@@ -66,8 +67,6 @@ def _is_torch_out_of_memory(error: BaseException) -> bool:
 
 
 def _system(error: OSError) -> tuple[str, int]:
-    from tunesmith.run import is_resource, resource_error
-
     return (str(resource_error(error)), 5) if is_resource(error) else (_unexpected(error), 1)
 
 

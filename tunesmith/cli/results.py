@@ -36,7 +36,7 @@ def runs(
 ) -> None:
     """List the runs in a folder with their scores, and how these moved from run to run."""
     from tunesmith.report.trend import read_trend
-    from tunesmith.run import list_runs
+    from tunesmith.runs import list_runs
 
     found = list_runs(folder) if folder != DEFAULT_FOLDER or folder.is_dir() else []
     trends = read_trend(found)

@@ -45,7 +45,7 @@ def init(
 ) -> None:
     """Write a commented recipe with every field to start from."""
     from tunesmith.files import write_text
-    from tunesmith.recipe import init_recipe_text
+    from tunesmith.recipe_files import init_recipe_text
 
     sources = _sources(data or ())
     is_curated = any(isinstance(source, dict) for source in sources)
@@ -158,7 +158,7 @@ def _work(recipe, output_dir, overrides, resume, overwrite, dry_run, as_json, *,
 
 def load(path: Path, overrides: list[str] | None, console: Any) -> Any:
     """The recipe with its overrides, its stages checked and its paths found."""
-    from tunesmith.recipe import load_recipe, resolve_paths, said_by
+    from tunesmith.recipe_files import load_recipe, resolve_paths, said_by
 
     recipe = load_recipe(path, overrides or (), notify=console.notice)
     with importing():

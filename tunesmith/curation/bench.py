@@ -14,10 +14,10 @@ from tunesmith.curation.store import Records
 from tunesmith.curation.work import Work
 from tunesmith.errors import DataError
 from tunesmith.files import json_line
+from tunesmith.hardware import num_cores
 from tunesmith.progress import Progress
 from tunesmith.recipe import DataSection
 from tunesmith.records import Drop
-from tunesmith.run import num_cores
 
 
 @dataclass

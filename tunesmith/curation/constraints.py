@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator
@@ -12,7 +12,7 @@ from tunesmith.checks import BoundCheck, bind_check, follows_loosely
 from tunesmith.checks.columns import IDS, checks_of_row
 from tunesmith.curation.stages import stage
 from tunesmith.errors import UsageError
-from tunesmith.records import Record
+from tunesmith.records import Record, last_request
 
 UNREADABLE = "unreadable_checks"
 
@@ -41,7 +41,7 @@ Wanted = Annotated[dict[str, Any], BeforeValidator(_named), AfterValidator(_know
 
 
 @stage("require_checks", "check")
-def require_checks(record: Record, *, checks: list[Wanted] = (), loose: bool = False) -> str | None:
+def require_checks(record: Record, *, checks: Sequence[Wanted] = (), loose: bool = False) -> str | None:
     """The id of the first check that the last answer does not follow.
 
     Checked are those of ``checks``, and those the record brings along in its columns ``instruction_id_list`` and
@@ -55,7 +55,7 @@ def require_checks(record: Record, *, checks: list[Wanted] = (), loose: bool = F
         wanted = [*map(_bound, checks), *_own_checks(record.meta)]
     except UsageError:
         return UNREADABLE
-    prompt = next((turn.content for turn in reversed(record.prompt) if turn.role == "user"), "")
+    prompt = last_request(record.prompt) or ""
     follows = follows_loosely if loose else BoundCheck.follows
     return next((check.id for check in wanted if not follows(check, prompt, answer)), None)
 

@@ -26,25 +26,9 @@ CHINESE = ("zh", "wuu", "yue")
 _ENGLISH = """
     the and that with are you this from which their they would can has your these when how what we have been our not there
     into about than also who because could should its by"""
+_ENGLISH_TOO = "of to is in a for was as it on or be an he i at"
 ENGLISH_ONLY = frozenset(_ENGLISH.split())
-ENGLISH = ENGLISH_ONLY | {
-    "of",
-    "to",
-    "is",
-    "in",
-    "a",
-    "for",
-    "was",
-    "as",
-    "it",
-    "on",
-    "or",
-    "be",
-    "an",
-    "he",
-    "i",
-    "at",
-}
+ENGLISH = ENGLISH_ONLY.union(_ENGLISH_TOO.split())
 SPACELESS = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f]")
 NOT_WORDS = re.compile(r"[^\w\s'’-]+|[\d_]+")
 # A question that names a language, or translation, may be answered in any.

@@ -48,7 +48,7 @@ from tunesmith.errors import DataError
 from tunesmith.files import file_sha256
 from tunesmith.progress import Progress, SilentProgress
 from tunesmith.recipe import DataSection, Source
-from tunesmith.run import explained_writing
+from tunesmith.system_errors import explained_writing
 
 SMALL_BYTES = 2**20
 # Fields of the data section that change nothing before the split, which is always made anew.

@@ -135,12 +135,15 @@ def expand_paths(path: str) -> list[Path] | HubDataset:
 
 def _found(path: str, local: Path) -> list[Path] | HubDataset:
     if local.is_dir():
-        return _at_least_one(path, [file for file in _files_below(local) if is_supported(file)])
+        return _at_least_one(
+            path, [file for file in _files_below(local) if is_supported(file)], "no file to read there. Put"
+        )
     if local.exists():
         return [local]
     if re.search(r"[*?\[]", path):
         found = sorted(Path(name) for name in glob.glob(str(local), recursive=True))
-        return _at_least_one(path, [file for file in found if file.is_file() and is_supported(file)])
+        readable = [file for file in found if file.is_file() and is_supported(file)]
+        return _at_least_one(path, readable, "matches no file to read. Check the pattern, or put")
     if _is_hub_id(path):
         return HubDataset(path)
     raise missing_path(local)
@@ -253,11 +256,9 @@ def _raise(error: OSError) -> None:
     raise error
 
 
-def _at_least_one(path: str, files: list[Path]) -> list[Path]:
+def _at_least_one(path: str, files: list[Path], problem: str) -> list[Path]:
     if not files:
-        raise DataError(
-            f"{path}: no file to read there. Put .jsonl, .json, .csv, .tsv or .parquet files in it (also .gz)."
-        )
+        raise DataError(f"{path}: {problem} .jsonl, .json, .csv, .tsv or .parquet files there (also .gz).")
     return files
 
 

@@ -24,7 +24,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from tunesmith.errors import DataError, TunesmithError, UsageError, did_you_mean
-from tunesmith.recipe import recipe_error
+from tunesmith.recipe_files import recipe_error
 from tunesmith.records import Drop, Record
 from tunesmith.registry import Registry
 from tunesmith.validation import Problem, Where

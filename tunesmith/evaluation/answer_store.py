@@ -13,9 +13,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 
-from tunesmith.files import explained_writing, json_line
+from tunesmith.files import json_line
 from tunesmith.lm import FAILED, Completion, TextLikelihood
 from tunesmith.records import canonical_json
+from tunesmith.system_errors import explained_writing
 
 SYNC_EVERY_S = 1.0
 """A killed process loses nothing, a machine that loses power the answers of about this long."""

@@ -312,7 +312,7 @@ def _size_of(slots: Slots) -> tuple[int, int, int]:
 
 def _may_join(slots: Slots) -> bool:
     """Whether enough slots are free for reading prompts to be worth a forward of its own."""
-    return 8 * len(slots.free) >= len(slots.rows) and (not slots.live or bool(slots.free))
+    return 8 * len(slots.free) >= len(slots.rows)
 
 
 def padded(prompts: Sequence[Sequence[int]], pad_token_id: int, *, in_front: bool) -> tuple[torch.Tensor, torch.Tensor]:

@@ -1,4 +1,4 @@
-"""How much memory tensors take while something runs: what lives now, and the most that lived at once."""
+"""How much memory tensors take while something runs: what lives now, the most that lived at once, and whether it lasted."""
 
 from __future__ import annotations
 
@@ -8,6 +8,13 @@ from collections.abc import Iterable
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error is one of the ways in which memory runs out: Python's, a GPU's, a CPU's."""
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in ("allocate memory", "ALLOC_FAILED"))
 
 
 class Footprint(TorchDispatchMode):

@@ -92,6 +92,11 @@ class Forward(nn.Module):
             return self.model(**inputs, **options).logits
 
     @property
+    def device(self) -> torch.device:
+        """Where the weights lie."""
+        return next(self.model.parameters()).device
+
+    @property
     def width(self) -> int:
         """Numbers in a hidden state."""
         return base_model(self.model).config.get_text_config().hidden_size

@@ -28,7 +28,6 @@ from tunesmith.model.likelihood import answer_likelihoods, text_likelihoods
 from tunesmith.model.load import LoadedModel
 from tunesmith.model.probe import Capabilities
 from tunesmith.records import Message, Record
-from tunesmith.rendering.collate import collate
 from tunesmith.rendering.render import render
 from tunesmith.rendering.templates import ChatTemplate
 from tunesmith.rendering.tokenize import encode, encode_prompts
@@ -121,11 +120,6 @@ class LocalModel:
     def stop_token_ids(self) -> list[int]:
         """Ids that end an answer."""
         return stop_token_ids(self.loaded, self.template)
-
-    def _collate(self, rows):
-        loaded = self.loaded
-        batch = collate(rows, pad_token_id=loaded.pad_token_id, decoder_start_token_id=loaded.decoder_start_token_id)
-        return batch.to(loaded.model.device)
 
     def _batches(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> Iterator[list[int]]:
         """Indices of prompts to answer together: longest first, so that memory is known at once."""

@@ -9,6 +9,7 @@ import torch
 from tunesmith.errors import ModelError
 from tunesmith.model import adapters
 from tunesmith.model.attention import DocumentMask
+from tunesmith.model.footprint import is_out_of_memory
 from tunesmith.model.forward import Forward, Head, base_model, output_head, own_loss
 from tunesmith.model.head import is_plain_head
 from tunesmith.model.load import LoadedModel
@@ -28,7 +29,7 @@ class Capabilities:
     """What was found: how the head runs, whether documents may share a row, whether prompts may share a batch.
 
     ``flattens`` says that a batch may be one row without padding: packed documents cost no more than by themselves.
-    ``notes`` is one line for every way in which the model falls short.
+    ``notes`` is one line for every way in which the model falls short, whatever is asked of it.
     """
 
     head: Head
@@ -51,7 +52,7 @@ def probe(loaded: LoadedModel) -> Capabilities:
         return _probe(loaded)
     except RuntimeError as error:
         quantization = quantized_as(loaded.model)
-        if quantization is None or "memory" in str(error):
+        if quantization is None or is_out_of_memory(error):
             raise
         raise ModelError(
             f"adapter.method: {METHODS[quantization]} does not work on {type(base_model(loaded.model)).__name__}, which "
@@ -72,8 +73,6 @@ def _probe(loaded: LoadedModel) -> Capabilities:
     )
     is_lengthened = adapters.num_virtual_tokens(loaded.model) > 0
     can_pack = loaded.kind == "causal" and not is_lengthened and _isolates_documents(loaded, rows, head)
-    if loaded.kind == "causal" and not is_lengthened and not can_pack:
-        notes.append("Documents that share a row would see each other, so rows are not packed.")
     can_batch = loaded.kind == "seq2seq" or _ignores_left_padding(loaded, rows)
     if not can_batch:
         notes.append("Padding a prompt changes the answer, so only prompts of equal length are answered together.")

@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 
 import torch
-from bitsandbytes.functional import dequantize_4bit, int8_vectorwise_dequant, int8_vectorwise_quant, quantize_4bit
+from bitsandbytes.functional import dequantize_4bit, int8_vectorwise_dequant
 from bitsandbytes.nn import Linear4bit, Linear8bitLt
 from torch import nn
 from transformers import BitsAndBytesConfig
+from transformers.pytorch_utils import Conv1D
 
 from tunesmith.errors import ModelError
 from tunesmith.recipe import Quantization
@@ -110,24 +111,24 @@ def float_weight(layer: Linear4bit | Linear8bitLt) -> torch.Tensor:
     return int8_vectorwise_dequant(codes, scales).float()
 
 
-@torch.no_grad()
-def requantized_weight(weight: torch.Tensor, quantization: Quantization) -> torch.Tensor:
-    """(out, in) weights as they come back when they are quantized once more."""
-    if quantization == "int8":
-        codes, scales, _ = int8_vectorwise_quant(weight.to(torch.float16))
-        return int8_vectorwise_dequant(codes, scales).to(weight.dtype)
-    codes, state = quantize_4bit(weight, quant_type="nf4", compress_statistics=True)
-    return dequantize_4bit(codes, state).to(weight.dtype)
+def _plain(layer: Linear4bit | Linear8bitLt) -> nn.Linear | Conv1D:
+    """The float32 layer that a quantized one was made from; GPT-2 keeps its weights the other way round."""
+    weight = float_weight(layer)
+    with torch.device("meta"):
+        if layer.source_cls is Conv1D:
+            plain, weight = Conv1D(layer.out_features, layer.in_features), weight.T.contiguous()
+        else:
+            plain = nn.Linear(layer.in_features, layer.out_features, bias=layer.bias is not None)
+    plain.weight = nn.Parameter(weight, requires_grad=False)
+    if layer.bias is not None:
+        plain.bias = nn.Parameter(layer.bias.detach().float(), requires_grad=False)
+    return plain
 
 
 def dequantize(model: nn.Module) -> nn.Module:
     """Put ordinary float32 layers in the place of quantized ones, in place."""
     for name, layer in quantized_layers(model).items():
-        plain = nn.Linear(layer.in_features, layer.out_features, bias=layer.bias is not None, device="meta")
-        plain.weight = nn.Parameter(float_weight(layer), requires_grad=False)
-        if layer.bias is not None:
-            plain.bias = nn.Parameter(layer.bias.detach().float(), requires_grad=False)
-        model.set_submodule(name, plain.train(layer.training))
+        model.set_submodule(name, _plain(layer).train(layer.training))
     model.is_quantized = False
     for mark in ("is_loaded_in_4bit", "is_loaded_in_8bit", "hf_quantizer", "quantization_method"):
         model.__dict__.pop(mark, None)

@@ -8,7 +8,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
 from contextlib import closing, suppress
 from email.utils import parsedate_to_datetime
 from typing import Any, Self
@@ -40,6 +40,8 @@ BROKEN_OFF = (httpx.RemoteProtocolError, httpx.ReadError, httpx.ReadTimeout)
 MAX_FAILURES = 8
 """So many requests in a row that a server answers with nothing usable are taken for a failure of all."""
 MAX_BODY_BYTES = 32 * 2**20
+LAST_S = 5.0
+"""Requests under way when all is given up may take so long to end: an answer that is there is not asked for again."""
 
 
 class RemoteModel:
@@ -126,9 +128,19 @@ class RemoteModel:
                 if on_answer is not None:
                     on_answer(number, completion)
             return [found[number] for number in range(len(asked))]
+        except ModelError:
+            self._give_up(pool)
+            for number, completion in _late_answers(asked) if on_answer is not None else ():
+                if number not in found:
+                    on_answer(number, completion)
+            raise
         finally:
-            self._given_up.set()
-            pool.shutdown(wait=False, cancel_futures=True)
+            self._give_up(pool)
+
+    def _give_up(self, pool: ThreadPoolExecutor) -> None:
+        """Ask nothing more; what is under way ends by itself."""
+        self._given_up.set()
+        pool.shutdown(wait=False, cancel_futures=True)
 
     def stream(
         self, messages: Conversation, sampling: Sampling = Sampling(), *, tools: Sequence[Mapping] = ()
@@ -252,6 +264,14 @@ class RemoteModel:
             429: "Too many requests, or the quota is used up; try again later.",
         }.get(status, "The server fails; try again later." if status >= 500 else "")
         return f"HTTP {status}{f' ({said})' if said else ''}. {fix}".strip()
+
+
+def _late_answers(asked: Mapping[Future[Completion], int]) -> Iterator[tuple[int, Completion]]:
+    """The answers of requests that were still under way, or not looked at yet, when all was given up."""
+    done, _ = wait([future for future in asked if not future.cancelled()], timeout=LAST_S)
+    for future in done:
+        if future.exception() is None and future.result().finish_reason != FAILED:
+            yield asked[future], future.result()
 
 
 def _base_url(url: str) -> str:

@@ -81,7 +81,7 @@ def _refusal(model: LocalModel) -> Exception | None:
     if not _has_gpu():
         return ResourceError("evaluate.engine: vllm needs a GPU, and there is none. Set it to transformers or auto.")
     loaded = model.loaded
-    is_lora = not adapters.names(loaded.model) or _is_low_rank(loaded.model)
+    is_lora = not adapters.names(loaded.model) or adapters.rank(loaded.model) is not None
     if loaded.kind != "causal" or not is_lora or quantized_layers(loaded.model) or loaded.new_token_ids:
         return ModelError(
             f"evaluate.engine: vllm answers for decoder-only models, whole or with a LoRA adapter, and not for {loaded.name_or_path}. "
@@ -94,17 +94,12 @@ def _has_gpu() -> bool:
     return torch.cuda.is_available()
 
 
-def _is_low_rank(model: torch.nn.Module) -> bool:
-    config = getattr(model, "active_peft_config", None)
-    return config is not None and config.peft_type.value == "LORA"
-
-
 def _opened(model: LocalModel) -> VllmModel:
     vllm, loaded = importlib.import_module("vllm"), model.loaded
     folder, options, lora = locate(loaded.name_or_path), {}, None
     dtype = str(next(loaded.model.parameters()).dtype).removeprefix("torch.")
     if adapters.is_adapter(folder):
-        options = {"enable_lora": True, "max_lora_rank": max(16, loaded.model.active_peft_config.r)}
+        options = {"enable_lora": True, "max_lora_rank": max(16, adapters.rank(loaded.model))}
         lora = importlib.import_module("vllm.lora.request").LoRARequest("tuned", 1, str(folder))
         folder = locate(adapters.base_of(Path(folder)).name_or_path)
     engine = vllm.LLM(

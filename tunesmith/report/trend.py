@@ -15,7 +15,7 @@ from tunesmith.evaluation.runner import OVERALL
 from tunesmith.evaluation.summary import summarize_answers
 from tunesmith.evaluation.systems import TUNED
 from tunesmith.files import read_json
-from tunesmith.run import RunSummary
+from tunesmith.runs import RunSummary
 
 NUM_RESAMPLES = 2_000
 BARS = "▁▂▃▄▅▆▇█"

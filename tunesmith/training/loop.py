@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from tunesmith.errors import CheckpointError, Interrupted, TrainingError
+from tunesmith.model.forward import Forward
 from tunesmith.progress import Bar, Progress
 from tunesmith.recipe import TrainSection
 from tunesmith.training.allocator import keep_freed_memory
@@ -29,7 +30,7 @@ from tunesmith.training.checkpoint import (
 from tunesmith.training.noise import noisy_embeddings
 from tunesmith.training.objectives import Objective
 from tunesmith.training.optim import load_optimizer_tensors, optimizer_of, optimizer_tensors
-from tunesmith.training.order import CPU_WIDTH, Order, by_length, order_of
+from tunesmith.training.order import Order, by_length, order_of
 from tunesmith.training.passes import Fitting, Pass, Rows, accumulate
 from tunesmith.training.precision import Weights
 from tunesmith.training.schedule import learning_rate_factor
@@ -84,7 +85,7 @@ def num_steps_of(section: TrainSection, steps_per_epoch: int) -> int:
 
 
 def train(
-    forward: nn.Module,
+    forward: Forward,
     objective: Objective,
     train_rows: Rows,
     validation_rows: Rows,
@@ -138,7 +139,7 @@ def train(
 class Loop:
     """A run under way: what it learns from, how far it is, and the parts of a step. The fields are those of `train`."""
 
-    forward: nn.Module
+    forward: Forward
     objective: Objective
     train_rows: Rows
     validation_rows: Rows
@@ -152,14 +153,7 @@ class Loop:
 
     def __post_init__(self) -> None:
         section, validation_lengths = self.section, self.validation_rows.lengths
-        self.device = next(self.forward.parameters()).device
-        self.order = order_of(
-            self.train_rows.lengths,
-            section,
-            device=self.device,
-            is_flat=getattr(self.forward, "flattens", False),
-            width=getattr(self.forward, "width", CPU_WIDTH),
-        )
+        self.order = order_of(self.train_rows.lengths, section, self.forward)
         self.num_steps = num_steps_of(section, self.order.steps_per_epoch)
         self.save_every = section.save_steps or self.order.steps_per_epoch
         self.validate_every = section.eval_steps or self.order.steps_per_epoch
@@ -230,11 +224,11 @@ class Loop:
 
         state.step, state.max_batch_tokens = state.step + 1, self.fitting.max_tokens
         add_to_window(state, found, time.perf_counter() - started, counts=is_finite)
-        bar.advance(1)
         if self._is_due(self.section.logging_steps):
             line = close_window(state, self.order, self.optimizer, grad_norm)
             self.place.append_metrics(line)
             bar.update(loss=line["loss"], tokens_per_second=line["tokens_per_second"])
+        bar.advance(1)
 
     def measure(self) -> bool:
         """Ask ``on_step`` where it is due; whether its score is the best so far, and is what decides."""
@@ -293,12 +287,12 @@ class Loop:
             group["lr"] = rate * factor
 
     def _learn(self, micro_batches: list[list[int]]) -> Pass:
-        batches = [self.train_rows.collate(rows).to(self.device) for rows in micro_batches]
+        batches = [self.train_rows.collate(rows).to(self.forward.device) for rows in micro_batches]
         return accumulate(self.forward, self.objective, batches, self.weights, self.train_rows.tasks)
 
     def _look(self, micro_batches: list[list[int]]) -> Validation | None:
         rows = self.validation_rows
-        batches = [lambda chosen=chosen: rows.collate(chosen).to(self.device) for chosen in micro_batches]
+        batches = [lambda chosen=chosen: rows.collate(chosen).to(self.forward.device) for chosen in micro_batches]
         with self._standing_where_kept():
             return validate(self.forward, self.objective, batches, self.should_stop, rows.tasks)
 

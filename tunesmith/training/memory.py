@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from tunesmith.recipe import TrainSection
-from tunesmith.training.optim import all_but_embeddings, hidden_matrices
+from tunesmith.training.optim import taken_by
 
 BLOCK = 256
 SMALLEST_IN_8_BITS = 4096
@@ -45,13 +45,10 @@ def held_bytes(model: nn.Module, section: TrainSection) -> HeldBytes:
 
 
 def _optimizer_bytes(model: nn.Module, section: TrainSection) -> int:
-    chosen = {"muon": hidden_matrices, "adamw_8bit": all_but_embeddings}.get(section.optimizer, lambda _model: None)(
-        model
-    )
-    total = 0
+    taken, total = taken_by(section.optimizer, model), 0
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            kind = section.optimizer if chosen is None or name in chosen else "adamw"
+            kind = section.optimizer if name in taken else "adamw"
             total += _remembered_bytes(parameter, kind) + (0 if section.ema_decay is None else 4 * parameter.numel())
     return total
 

@@ -118,8 +118,7 @@ def build_optimizer(
       that of an AdamW step (Liu et al. 2025). It takes what `hidden_matrices` names, AdamW the rest.
     * ``schedule_free`` AdamW (Defazio et al. 2024): an average of the weights in place of a falling learning rate.
     """
-    own = {"muon": hidden_matrices, "adamw_8bit": all_but_embeddings}.get(name)
-    taken = frozenset(weights.masters) if own is None else own(weights.model)
+    taken = taken_by(name, weights.model)
     chosen = [weight for key, weight in weights.masters.items() if key in taken]
     rest = [weight for key, weight in weights.masters.items() if key not in taken]
     parts = [
@@ -165,6 +164,15 @@ _MAKERS: dict[OptimizerName, Callable[..., torch.optim.Optimizer]] = {
     "schedule_free": _schedule_free,
 }
 assert set(_MAKERS) == set(get_args(OptimizerName))
+
+
+def taken_by(name: OptimizerName, model: nn.Module) -> frozenset[str]:
+    """Names of the weights that the optimizer of that name moves itself; AdamW moves the rest."""
+    if name == "muon":
+        return hidden_matrices(model)
+    if name == "adamw_8bit":
+        return all_but_embeddings(model)
+    return frozenset(key for key, _ in model.named_parameters())
 
 
 def hidden_matrices(model: nn.Module) -> frozenset[str]:

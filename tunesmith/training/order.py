@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
+from tunesmith.model.forward import Forward
 from tunesmith.recipe import TrainSection
 
 CPU_TOKENS_PER_PASS = 256
@@ -68,19 +68,17 @@ def cpu_tokens_per_batch(width: int) -> int:
     return min(MOST_CPU_TOKENS_PER_BATCH, max(1, CPU_WIDTH // width) ** 2 * CPU_TOKENS_PER_BATCH)
 
 
-def order_of(
-    lengths: Sequence[int], section: TrainSection, *, device: torch.device, is_flat: bool, width: int
-) -> Order:
-    """The order a recipe asks for; micro-batches are cut finer on a CPU, by the ``width`` of the model's hidden states."""
-    on_cpu = device.type == "cpu"
+def order_of(lengths: Sequence[int], section: TrainSection, forward: Forward) -> Order:
+    """The order a recipe asks for; micro-batches are cut finer on a CPU, by the width of the model's hidden states."""
+    on_cpu = forward.device.type == "cpu"
     return Order(
         lengths,
         section.per_device_train_batch_size,
         section.gradient_accumulation_steps,
         section.seed,
         tokens_per_pass=CPU_TOKENS_PER_PASS if on_cpu else None,
-        tokens_per_batch=cpu_tokens_per_batch(width) if on_cpu else None,
-        is_flat=is_flat,
+        tokens_per_batch=cpu_tokens_per_batch(forward.width) if on_cpu else None,
+        is_flat=forward.flattens,
     )
 
 

@@ -12,6 +12,7 @@ from typing import TypeVar
 import torch
 from torch import nn
 
+from tunesmith.model.footprint import is_out_of_memory
 from tunesmith.progress import Progress
 from tunesmith.rendering.collate import Batch
 from tunesmith.training.objectives import Objective
@@ -89,13 +90,6 @@ class TooLarge(MemoryError):
     def __init__(self, number: int):
         super().__init__(number)
         self.number = number
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error is one of the ways in which memory runs out: Python's, a GPU's, a CPU's."""
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
-        return True
-    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in ("allocate memory", "ALLOC_FAILED"))
 
 
 @contextmanager

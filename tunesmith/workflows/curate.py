@@ -66,6 +66,8 @@ def curate_files(
 
 def _refuse_foreign(output: Path) -> None:
     """A folder is ours while it holds work, or a result of ours, which is made anew."""
+    if output.exists() and not output.is_dir():
+        raise UsageError(f"{output}: a file, where a folder is to be. Choose another --output.")
     if (output / "recipe.yaml").exists():
         raise UsageError(f"{output}: is a run folder, whose data belongs to the run. Choose another --output.")
     there = [name for name in FILES if (output / "data" / name).exists()]

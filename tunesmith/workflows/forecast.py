@@ -30,7 +30,8 @@ from tunesmith.model.forward import Forward
 from tunesmith.model.generate import LocalModel
 from tunesmith.model.load import kind_of, load_tokenizer, locate
 from tunesmith.progress import Progress, SilentProgress
-from tunesmith.recipe import ModelSection, Recipe, make_recipe
+from tunesmith.recipe import ModelSection, Recipe
+from tunesmith.recipe_files import make_recipe
 from tunesmith.rendering.collate import Batch
 from tunesmith.training.allocator import give_back_freed_memory
 from tunesmith.training.loop import num_steps_of
@@ -240,11 +241,10 @@ def _tried(copied: ModelSection, examples: Examples, recipe: Recipe, plan: Plan 
 
 def _plan(opened: LocalModel, forward: Forward, examples: Examples, recipe: Recipe) -> Plan:
     rows, _ = both_rows(opened, examples, recipe, SilentProgress())
-    device = next(forward.parameters()).device
-    order = order_of(rows.lengths, recipe.train, device=device, is_flat=forward.flattens, width=forward.width)
+    order = order_of(rows.lengths, recipe.train, forward)
     num_steps = num_steps_of(recipe.train, order.steps_per_epoch)
     looked_at = [order.micro_batches(step) for step in range(min(num_steps, NUM_STEPS_LOOKED_AT))]
-    batches = [rows.collate(chosen).to(device) for step in looked_at for chosen in step]
+    batches = [rows.collate(chosen).to(forward.device) for step in looked_at for chosen in step]
     batches.sort(key=lambda batch: batch.num_tokens)
     heavy = {max(range(len(batches)), key=lambda i: weigh(batches[i])) for weigh in WEIGHINGS}
     num_tokens = sum(batch.num_tokens for batch in batches) / len(looked_at) * num_steps

@@ -13,6 +13,7 @@ import torch
 
 from tunesmith.errors import ResourceError
 from tunesmith.files import file_sha256
+from tunesmith.model.footprint import is_out_of_memory
 from tunesmith.model.generate import LocalModel
 from tunesmith.model.load import LoadedModel, load_model, locate
 from tunesmith.model.probe import probe
@@ -22,7 +23,6 @@ from tunesmith.model.vllm_engine import with_engine
 from tunesmith.progress import Progress
 from tunesmith.recipe import AdapterSection, EvaluateSection, ModelSection
 from tunesmith.rendering.templates import ChatTemplate, load_template
-from tunesmith.training.passes import is_out_of_memory
 
 DECISIVE = re.compile(r"\.safetensors$|^(config|adapter_config|base|tokenizer|tokenizer_config)\.json$")
 

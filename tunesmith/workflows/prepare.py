@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,8 +14,9 @@ from typing import Any
 from transformers import PreTrainedConfig
 
 from tunesmith.curation.data_folder import read_split
-from tunesmith.curation.pipeline import prepare
+from tunesmith.curation.pipeline import files_of_stages, prepare
 from tunesmith.curation.prepared import SPLITS, Prepared
+from tunesmith.curation.stages import bind_stages
 from tunesmith.errors import DataError, RowError, TrainingError, did_you_mean
 from tunesmith.files import Pathlike, read_json, read_jsonl
 from tunesmith.model.load import Kind, kind_of, load_tokenizer
@@ -82,8 +85,10 @@ def check_weights(weights: Mapping[str, float], tasks: Iterable[str]) -> None:
 
 
 def tell_losses(prepared: Prepared, stages: Sequence[Mapping[str, Any]], console: Progress) -> None:
-    """A line for each of these stages of its funnel that dropped something: how many, why, where the first one stands. What the recipe leaves out
-    on purpose (``max_records``, weights) is no warning."""
+    """A line for each of these stages of its funnel that dropped something: how many, why, where the first one stands.
+
+    What the recipe leaves out on purpose (``max_records``, weights) is no warning.
+    """
     for entry in stages:
         lost = [drop for drop in prepared.drops if drop.stage == entry["stage"]]
         parts = [drop for drop in prepared.drops if drop.stage == f"{entry['stage']}_part"]
@@ -244,6 +249,9 @@ def files_of(prepared: Prepared) -> list[dict[str, Any]]:
 
 
 def recipe_inputs(recipe: Recipe) -> list[str]:
-    """Every local path the recipe reads, so that nothing written can be one of them."""
-    named = [source.path for source in recipe.data.sources] + list(recipe.evaluate.tasks) + [recipe.model.name_or_path]
-    return [path for path in named if Path(path).exists()]
+    """Every local path the recipe reads, patterns spelled out, so that nothing written can be one of them."""
+    asked = recipe.evaluate
+    named = [source.path for source in recipe.data.sources] + [*asked.tasks, asked.general, asked.rephrase_with]
+    named += [recipe.model.name_or_path, recipe.template.name, *files_of_stages(bind_stages(recipe.curate))]
+    paths = [os.path.expanduser(path) for path in named if path is not None]
+    return [file for path in paths for file in ([path] if os.path.exists(path) else glob.glob(path, recursive=True))]

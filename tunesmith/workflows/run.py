@@ -16,9 +16,10 @@ from tunesmith.files import read_json, write_json
 from tunesmith.lm import Sampling
 from tunesmith.model.generate import LocalModel
 from tunesmith.progress import Progress, SilentProgress
+from tunesmith.provenance import provenance
 from tunesmith.recipe import Recipe
 from tunesmith.report import write_report
-from tunesmith.run import Run, provenance
+from tunesmith.run import Run
 from tunesmith.workflows.compare import compare_base_and_tuned, refuse_unknown
 from tunesmith.workflows.during import during_training
 from tunesmith.workflows.opening import model_sha256, open_model

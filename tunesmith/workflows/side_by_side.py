@@ -21,7 +21,7 @@ from tunesmith.evaluation.systems import BASE, BASELINES, TUNED, is_untrained
 from tunesmith.evaluation.verdict import verdict_sentence
 from tunesmith.files import missing_path, read_json, refuse_overwriting, write_json, write_jsonl
 from tunesmith.progress import Progress, SilentProgress
-from tunesmith.recipe import recipe_differences
+from tunesmith.recipe_files import recipe_differences
 from tunesmith.report import write_report
 from tunesmith.run import Run
 from tunesmith.workflows.asking import system_name

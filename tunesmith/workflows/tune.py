@@ -25,18 +25,19 @@ from tunesmith.model.load import LoadedModel, save_model
 from tunesmith.model.quantize import compute_in
 from tunesmith.model.support import check_gradient_checkpointing
 from tunesmith.progress import Progress
+from tunesmith.provenance import package_version
 from tunesmith.recipe import Recipe, TrainSection
 from tunesmith.rendering.collate import Batch, Packed, collate
 from tunesmith.rendering.pack import best_fit
 from tunesmith.rendering.tokenize import Encoded
-from tunesmith.run import FREE_ON_RESUME, Run, package_version
+from tunesmith.run import FREE_ON_RESUME, Run
 from tunesmith.training.checkpoint import ENVIRONMENT, require_space
 from tunesmith.training.layers import freeze, recompute_layers
 from tunesmith.training.loop import Place, Rows, TrainResult, accumulate, num_steps_of, train
 from tunesmith.training.memory import held_bytes
 from tunesmith.training.objectives import OBJECTIVES
 from tunesmith.training.optim import optimizer_of
-from tunesmith.training.order import Order, by_tokens, order_of
+from tunesmith.training.order import by_tokens, order_of
 from tunesmith.training.precision import Weights
 from tunesmith.training.threads import choose_num_threads, recorded_num_threads
 from tunesmith.training.validation import validate
@@ -99,7 +100,7 @@ def tune(
     """
     forward = attach_adapter(opened, recipe, console)
     train_rows, validation_rows = both_rows(opened, examples, recipe, console)
-    order = _order(forward, train_rows, recipe)
+    order = order_of(train_rows.lengths, recipe.train, forward)
     console.say(
         f"{num_steps_of(recipe.train, order.steps_per_epoch):,} steps of {order.rows_per_step} rows, {order.steps_per_epoch:,} an epoch"
     )
@@ -153,13 +154,13 @@ def try_one_step(opened: LocalModel, examples: Examples, recipe: Recipe, console
         weights = Weights(forward.model, recipe.train.precision)
         optimizer = optimizer_of(weights, recipe.train)
         forward.train()
-        device = next(forward.parameters()).device
-        batches = [rows.collate(chosen).to(device) for chosen in _order(forward, rows, recipe).micro_batches(0)]
+        first = order_of(rows.lengths, recipe.train, forward).micro_batches(0)
+        batches = [rows.collate(chosen).to(forward.device) for chosen in first]
         loss = accumulate(forward, objective, batches, weights).loss
         optimizer.step()
         weights.publish()
         if len(validation_rows):
-            validate(forward, objective, [lambda: validation_rows.collate([0]).to(device)])
+            validate(forward, objective, [lambda: validation_rows.collate([0]).to(forward.device)])
     if not math.isfinite(loss):
         raise TrainingError(
             f"The loss of the first step is {loss}. Set train.precision: fp32, or check the model's weights."
@@ -172,11 +173,6 @@ def checkpoint_bytes(model: nn.Module, section: TrainSection) -> int:
     """What a checkpoint takes on the disk: masters, what the optimizer remembers, and an average of the weights."""
     _, trainable = num_parameters(model)
     return 4 * trainable + held_bytes(model, section).optimizer
-
-
-def _order(forward: Forward, rows: Rows, recipe: Recipe) -> Order:
-    device = next(forward.parameters()).device
-    return order_of(rows.lengths, recipe.train, device=device, is_flat=forward.flattens, width=forward.width)
 
 
 def both_rows(opened: LocalModel, examples: Examples, recipe: Recipe, console: Progress) -> tuple[Rows, Rows]:

@@ -41,12 +41,14 @@ from tunesmith.recipe import (
 
 __all__ = [
     "CONFIG_FILE", "Base", "add", "attach", "base_of", "check_base", "is_adapter", "load", "merge", "names",
-    "num_prepended_logits", "num_virtual_tokens", "save", "use", "without",
+    "num_prepended_logits", "num_virtual_tokens", "rank", "save", "use", "without",
 ]  # fmt: skip
 
 Adapted = PeftModel | BottleneckModel
 BASE = "base"
 """What `use` calls the base without any adapter."""
+MISFITS = (OSError, ValueError, KeyError, TypeError, RuntimeError, IndexError, SafetensorError, ModelError)
+"""What peft, safetensors and we raise where a saved adapter and a base do not belong together."""
 
 
 def attach(model: nn.Module, section: AdapterSection, *, new_token_ids: Sequence[int] = ()) -> nn.Module:
@@ -96,9 +98,7 @@ def load(model: nn.Module, folder: Path, name: str = "default") -> Adapted:
             else:
                 adapted = PeftModel.from_pretrained(model, str(folder), name, autocast_adapter_dtype=False)
                 _check_weights(adapted, folder, name)
-    except ModelError as error:
-        raise ModelError(_does_not_fit(folder, error)) from error
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, IndexError, SafetensorError) as error:
+    except MISFITS as error:
         raise ModelError(_does_not_fit(folder, error)) from error
     return adapted.eval()
 
@@ -150,7 +150,7 @@ def add(model: Adapted, folder: Path, name: str) -> None:
             else:
                 model.load_adapter(str(folder), name, autocast_adapter_dtype=False)
                 _check_weights(model, folder, name)
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, IndexError, SafetensorError, ModelError) as error:
+    except MISFITS as error:
         raise ModelError(_does_not_fit(folder, error)) from error
     use(model, name)
     model.eval()
@@ -161,6 +161,11 @@ def names(model: nn.Module) -> list[str]:
     if isinstance(model, BottleneckModel):
         return list(model.adapters)
     return list(model.peft_config) if isinstance(model, PeftModel) else []
+
+
+def rank(model: nn.Module) -> int | None:
+    """Of the low-rank adapter that works; None where there is none, or one of another kind."""
+    return getattr(model.active_peft_config, "r", None) if isinstance(model, PeftModel) else None
 
 
 def use(model: nn.Module, name: str) -> None:

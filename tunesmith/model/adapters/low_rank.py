@@ -6,6 +6,7 @@ import copy
 from collections import Counter
 from collections.abc import Sequence
 
+import torch
 from peft import LoraConfig, PeftModel, TaskType, get_peft_model
 from peft.tuners.lora import LoraLayer
 from peft.utils.save_and_load import get_peft_model_state_dict, set_peft_model_state_dict
@@ -37,7 +38,23 @@ def attach(model: nn.Module, section: LowRank, new_token_ids: Sequence[int]) -> 
             f"adapter.target_modules: `{tied}` shares its weights with another layer of this model, so what is learned "
             "for one of them could not be merged. Leave it out."
         )
+    _give_directions(adapted)
     return adapted
+
+
+@torch.no_grad()
+def _give_directions(model: PeftModel) -> None:
+    """Let DoRA turn the weights of an output that are all zero, as a pruned head's are.
+
+    It divides weights by their length, and zero by zero is no number. A small random update is a direction, and at the
+    length those weights have, 0, it changes nothing.
+    """
+    for layer in (module for module in model.modules() if isinstance(module, LoraLayer)):
+        for name, magnitude in layer.lora_magnitude_vector.items():
+            if name in layer.lora_B:
+                update = layer.lora_B[name].weight
+                is_empty = (magnitude.weight == 0).to(update.device)
+                update[is_empty] = torch.randn_like(update[is_empty])
 
 
 def _config(model: nn.Module, section: LowRank, new_token_ids: Sequence[int]) -> LoraConfig:

@@ -48,7 +48,16 @@ def attach_prefix(model: nn.Module, section: PrefixSection) -> PeftModel:
 def attach_prompt(model: nn.Module, section: PromptSection) -> PeftModel:
     """The model with learned embeddings in front of those of its input (an encoder-decoder's encoder); they begin as those
     of randomly chosen tokens.
+
+    Raises:
+        ModelError: the model has no attention. peft would put them in front of every new token of its answers.
     """
+    num_heads = getattr(model.config.get_text_config(), "num_attention_heads", None)
+    if num_heads is None:
+        raise ModelError(
+            f"adapter.method: prompt needs a model with attention, and {type(model).__name__} keeps a state instead. Set "
+            "adapter.method: lora."
+        )
     embeddings = model.get_input_embeddings().weight
     config = PromptTuningConfig(
         task_type=_task_type(model),
@@ -56,6 +65,7 @@ def attach_prompt(model: nn.Module, section: PromptSection) -> PeftModel:
         num_transformer_submodules=1,  # peft would otherwise hold as many for the decoder, which it never uses
         prompt_tuning_init="SAMPLE_VOCAB",
         token_dim=embeddings.shape[1],
+        num_attention_heads=num_heads,  # which peft asks for, and does not find in every config
     )
     with quiet():
         return get_peft_model(model, config, autocast_adapter_dtype=False)
