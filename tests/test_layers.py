@@ -134,6 +134,8 @@ def test_the_project_speaks_only_of_itself():
         "tunesmith.evaluation.summary",
         "tunesmith.model.remote",
         "tunesmith.report",
+        "tunesmith.workflows.given",
+        "tunesmith.workflows.side_by_side",
     ],
 )
 def test_importing_a_light_part_loads_no_torch(module):

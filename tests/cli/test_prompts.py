@@ -44,6 +44,7 @@ def test_json_counts_the_checks_by_kind(tmp_path, capsys):
         (["--num", "0"], 2, "the number of prompts must be at least 1, got 0."),
         (["--kinds", ","], 2, "--kinds: names nothing, got `,`."),
         (["--kinds", "formt"], 2, "no fresh prompts of the kind `formt`. Did you mean `format`?"),
+        (["-o", "prompts.txt"], 2, "--output prompts.txt: prompts are written one a line. Name a .jsonl file."),
         (["-o", "/proc/none/prompts.jsonl"], 5, "/proc/none/prompts.jsonl: cannot be written"),
     ],
 )

@@ -244,9 +244,9 @@ def test_evaluate_prints_scores_with_intervals_and_undefined_ones_as_n_a(here, c
 
 
 def test_evaluate_scores_given_answers_without_a_model(here, capsys, monkeypatch):
-    work = install(monkeypatch, "tunesmith.workflows.evaluate", "evaluate_model", Workflow(SUMMARY))
+    work = install(monkeypatch, "tunesmith.workflows.given", "score_given", Workflow(SUMMARY))
     code, out, _ = call(capsys, "evaluate", "--predictions", "p.jsonl", "--tasks", "q.jsonl", "--output", "o", "--json")
-    assert code == 0 and json.loads(out) == SUMMARY and work.calls[0][0] == (None,)
+    assert code == 0 and json.loads(out) == SUMMARY and list(map(str, work.calls[0][0])) == ["p.jsonl"]
 
 
 def test_report_names_the_files_it_wrote(here, capsys, monkeypatch):

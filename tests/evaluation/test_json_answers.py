@@ -89,9 +89,9 @@ def test_property_patterns_are_matched():
 
 
 def test_a_pattern_that_would_take_forever_takes_no_time():
-    started = time.perf_counter()
+    started = time.process_time()
     assert schema_problem("a" * 50 + "!", {"pattern": "^(a+)+$"}) is not None
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_a_schema_that_cannot_be_used_is_refused_in_one_line(schema, message):
     ],
 )
 def test_what_looks_like_a_schema_in_an_answer_to_give_is_data(schema):
-    check_schema(schema, "x:1")
+    assert check_schema(schema, "x:1") is None  # it raises nothing
 
 
 @pytest.mark.parametrize("keyword", ["items", "not", "allOf", "$defs", "properties"])

@@ -11,6 +11,7 @@ from tunesmith.evaluation.measurements import measure_task
 from tunesmith.evaluation.questions import file_samples
 from tunesmith.evaluation.runner import samples_from_records
 from tunesmith.evaluation.scorers import with_scores
+from tunesmith.evaluation.suites.suite import is_own
 from tunesmith.evaluation.task_kinds import task_kind
 from tunesmith.progress import SilentProgress
 from tunesmith.records import Message, Record
@@ -171,6 +172,11 @@ def test_what_cannot_be_scored_is_refused_in_one_line(tmp_path, rows, message):
 def test_one_name_in_two_tasks_of_a_file_is_no_mistake(tmp_path):
     rows = [{"id": 1, "question": f"q{kind}", "answer": "a", "category": kind} for kind in ("x", "y")]
     assert len(read(write(tmp_path / "mine.jsonl", *rows))) == 2
+
+
+def test_a_file_called_like_a_suite_is_not_taken_for_it(tmp_path):
+    samples = read(write(tmp_path / "general.jsonl", {"question": "Is it late?", "answer": "No"}))
+    assert list(samples) == ["general_file"] and is_own(samples["general_file"][0].group)
 
 
 def test_two_files_that_would_make_one_task_are_refused(tmp_path):

@@ -52,6 +52,7 @@ def test_a_repeated_request_is_the_same_and_answered_with_chance_each_time_with_
         ({"variant_of": "s0", "variant": "formal"}, [("s1", "s0", "formal", "Name it.")]),
         ({"variant_of": 7}, [("s1", "7", "given", "Name it.")]),
         ({"variants": "Say it."}, [("s1", "", "", "Name it.")]),
+        ({"variants": [" "]}, [("s1", "", "", "Name it.")]),
     ],
 )
 def test_a_row_may_bring_other_wordings_or_say_what_it_rephrases(row, found):

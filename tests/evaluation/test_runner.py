@@ -203,7 +203,7 @@ def test_tools_reach_the_model_and_the_file(tmp_path):
 
 def test_a_folder_that_cannot_be_written_is_one_clear_error(tmp_path):
     (tmp_path / "base").write_text("a file where the folder should be")
-    with pytest.raises(ResourceError, match="base/system.json: cannot be written"):
+    with pytest.raises(ResourceError, match="base/system.json: a part of the path is a file, not a folder"):
         answer_samples("base", echo(), samples_of("a"), GREEDY, tmp_path)
 
 

@@ -47,7 +47,7 @@ def test_tuned_that_is_better_than_the_best_number_saves_its_tokens(tmp_path):
     found = curve(tmp_path, {0: 0.2, 5: 0.5}, 0.8)
     assert verdicts(found) == {0: BETTER, 5: BETTER}
     assert found["comparisons"][1]["tokens_saved"] == {"value": 250.0, "low": 250.0, "high": 250.0}
-    assert found["sentence"].startswith("tuned without worked examples is better than base with 5 worked examples")
+    assert found["sentence"].startswith("Without worked examples tuned is better than base with 5 worked examples")
     assert "saves 250 tokens of context per request (250 to 250)" in found["sentence"]
 
 
@@ -86,6 +86,6 @@ def test_one_system_alone_is_held_against_itself_with_examples(tmp_path):
     [row] = found["comparisons"]
     assert len(found["curve"]) == 2 and (row["a"], row["b"], row["delta"]) == ("base_2_shot", "base", 0.0)
     assert found["sentence"].startswith(
-        "base without worked examples could not be told from base with 2 worked examples"
+        "Without worked examples base could not be told from base with 2 worked examples"
     )
     assert found["answers"]["base_2_shot"]["n"] == 10

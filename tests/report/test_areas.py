@@ -19,6 +19,7 @@ from tunesmith.evaluation.suites.suite import CONSISTENCY, GENERAL, INSTRUCTIONS
 from tunesmith.evaluation.summary import summarize
 from tunesmith.report import write_report
 from tunesmith.report.areas import read_areas
+from tunesmith.report.facts import Facts
 from tunesmith.report.folder import open_run
 from tunesmith.report.render import FORMATS
 from tunesmith.report.results import read_results
@@ -181,8 +182,9 @@ def test_the_curve_over_examples_has_intervals_and_its_sentence(asked):
     page = read_page(asked)
     part = page.get_element_by_id("shots")
     summary = json.loads((asked / "eval/summary.json").read_text())
-    assert words_of(select(part, ".said-first")[0]) == summary["shots"]["sentence"]
-    assert "saves 120 tokens" in summary["shots"]["sentence"]
+    told = words_of(select(part, ".said-first")[0])
+    assert told.startswith("Without worked examples tuned is") and "saves 120 tokens" in told and "95% interval" in told
+    assert told == summary["shots"]["sentence"].replace(" %", "%")
     (chart,) = select(part, "svg.shots")
     assert len(select(chart, "circle")) == 4 and len(select(chart, "line.bar")) >= 3
     rows = rows_of(part)
@@ -255,7 +257,8 @@ def test_an_area_without_a_figure_says_n_a_and_why(tmp_path):
     (tmp_path / "eval/summary.json").write_text(json.dumps(summary))
     page = page_of(tmp_path)
     assert words_of(select(page, "h1")[0]) == "Evaluated, without a score"
-    part = area_named(page, "General text: what was forgotten")
+    part = area_named(page, "General text")  # of what was not tuned here, nothing can have been forgotten
+    assert "forgotten" not in words_of(part)
     assert "n/a: api has no figure here" in words_of(part) and "api: n/a on general text" in words_of(part)
 
 
@@ -263,6 +266,7 @@ def test_one_system_alone_is_told_without_a_comparison(tmp_path):
     page = page_of(write_suites(tmp_path, ("tuned",), shots=False))
     part = area_named(page, "Following instructions")
     assert "there is nothing to compare it with" in words_of(part)
+    assert "General text: what was forgotten" in words_of(select(page, ".overview")[0])
     assert "Difference" not in words_of(part)
     assert "evaluation" in words_of(select(page, "header")[0]) and "Not in this run" not in page.text_content()
 
@@ -277,7 +281,21 @@ def test_three_systems_are_each_held_against_the_first(tmp_path):
     assert [cells[:2] for cells in told] == [["b", "a"], ["c", "a"]] and told[1][-1] == "better"
     answers = [words_of(title) for title in select(select(page, "details.sample")[0], ".pair .said b")]
     assert answers == ["Expected", "a", "c", "b"]
+    assert Facts(open_run(tmp_path)).compared_systems == ["a"]  # and not b, which it was not held against
+    assert "0.000" not in words_of(select(page, ".exact")[0])
     assert "## Side by side" in (tmp_path / "report.md").read_text(encoding="utf-8")
+
+
+def test_a_suite_that_was_asked_alone_is_told_above_and_not_again_beside_it(tmp_path):
+    for system in ("m",):
+        write_lines(tmp_path / "eval", system, suite_lines(system))
+    summary = summarize(tmp_path / "eval", systems=["m"], num_resamples=50)
+    summary["suites"] = {name: {"title": name, "meaning": name} for name in (INSTRUCTIONS, CONSISTENCY, GENERAL)}
+    (tmp_path / "eval/summary.json").write_text(json.dumps(summary), encoding="utf-8")
+    facts = Facts(open_run(tmp_path))
+    told = words_of(select(page_of(tmp_path), ".overview")[0])
+    assert "General text" in told and "forgotten" not in told
+    assert facts.asked_above and not any(area.title in told for area in facts.areas if area.name in facts.asked_above)
 
 
 # -- samples -----------------------------------------------------------------------------------------------------------

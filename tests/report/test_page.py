@@ -699,7 +699,7 @@ def test_the_first_screen_names_what_to_do_next(run):
 def test_rows_add_up_in_sight_and_every_reason_is_named_with_its_count_and_place(run):
     page = page_of(run)
     data = words_of(page.get_element_by_id("data"))
-    assert "5,017 rows in = 4,979 kept + 38 dropped." in data
+    assert "5,017 rows in = 4,979 read + 38 that could not be used. After all stages there were left:" in data
     assert "train" in data and "4,368" in data
     reasons = {
         select(row, "th")[0].text.strip(): words_of(row)
@@ -725,8 +725,9 @@ def test_rows_add_up_in_sight_and_every_reason_is_named_with_its_count_and_place
 
 def test_rows_that_do_not_add_up_are_called_out(run):
     edit_json(run / "data/funnel.json", lambda value: value[0].update(num_kept=4000))
-    assert "5,017 rows in ≠ 4,000 kept + 38 dropped: the counts of the first stage do not add up." in words_of(
-        page_of(run).get_element_by_id("data")
+    assert (
+        "5,017 rows in ≠ 4,000 read + 38 that could not be used: the counts of the first stage do not add up."
+        in words_of(page_of(run).get_element_by_id("data"))
     )
 
 
@@ -747,6 +748,11 @@ ADVICE = {
         "eval/summary.json",
         lambda v: v["answers"]["tuned"].update(num_cut=18),
         "18 of 180 answers were cut",
+    ),
+    "Find out why answers do not end": (
+        "eval/summary.json",
+        lambda v: v["answers"]["tuned"].update(num_cut=170),
+        "170 of 180 answers ran to the length limit",
     ),
     "Find out why answers are empty": (
         "eval/summary.json",

@@ -35,6 +35,11 @@ const put = async (values) => {
   const head = document.querySelector("table.families thead button"); head.focus();
   told.focus = document.activeElement === head; head.click();
   told.sorted = head.closest("th").getAttribute("aria-sort");
+  const table = head.closest("table"), column = [...table.tHead.rows[0].cells].findIndex((cell) => cell.textContent === "Tuned");
+  table.tBodies[0].rows[0].cells[column].replaceChildren("n/a");
+  told.missing = [1, 2].map(() => { table.tHead.rows[0].cells[column].firstElementChild.click(); return [...table.tBodies[0].rows].pop().cells[column].textContent; });
+  dispatchEvent(new Event("beforeprint"));
+  told.folded = [...document.querySelectorAll("details:not([open])")].map((fold) => fold.className);
   document.body.replaceChildren(JSON.stringify(told));
 })().catch((error) => document.body.replaceChildren(JSON.stringify({ error: String(error.stack) })));
 }
@@ -99,3 +104,9 @@ def test_a_name_in_a_table_leads_to_its_samples_and_its_columns_can_be_sorted_by
     found, _ = told
     assert found["link"]["shown"] == 12 and found["link"]["task"] in ("open_qa", "classification")
     assert found["focus"] and found["sorted"] == "ascending"
+    assert found["missing"] == ["n/a", "n/a"]  # what has no number stands last, whichever way it is sorted
+
+
+def test_on_paper_everything_is_unfolded_but_the_samples(told):
+    found, samples = told
+    assert found["folded"] == ["sample"] * len(samples)

@@ -15,13 +15,14 @@ from tunesmith.errors import DataError, MissingExtra, UsageError
 from tunesmith.evaluation.questions import file_samples
 from tunesmith.evaluation.runner import Sample
 from tunesmith.evaluation.summary import summarize_answers
+from tunesmith.evaluation.systems import system_name
 from tunesmith.files import read_json, read_jsonl
 from tunesmith.lm import Completion, Sampling, ScriptedModel
 from tunesmith.progress import SilentProgress
 from tunesmith.recipe import EvaluateSection
 from tunesmith.records import Message, Record
-from tunesmith.workflows import asking, compare
-from tunesmith.workflows.asking import Manner, System, open_system, system_name
+from tunesmith.workflows import asking, compare, evaluate
+from tunesmith.workflows.asking import Manner, System, open_system
 from tunesmith.workflows.evaluate import evaluate_model
 from tunesmith.workflows.run import run_recipe
 
@@ -313,6 +314,18 @@ def test_a_model_that_rephrases_is_asked_once_and_its_wordings_are_kept(monkeypa
     assert first.tasks == again.tasks and num_asked == len(api.asked) > 0
     kept = [sample for sample in first.tasks["consistency"] if sample.id.endswith("-model")]
     assert len(kept) == num_asked // 5  # it says the same to all five wishes
+
+
+def test_a_model_of_anybodys_may_be_asked_in_the_words_of_another(monkeypatch, tmp_path):
+    api = ScriptedModel(lambda turns: "Might it be late, the bus or tram?" if "Rewrite" in turns[0].content else "Yes")
+    monkeypatch.setattr(asking.RemoteModel, "from_target", classmethod(lambda cls, target: api))
+    monkeypatch.setattr(evaluate, "refuse_no_model", lambda target: None)
+    asked = {"tasks": [questions(tmp_path)], "output_dir": tmp_path / "out", "rephrase_with": "openai:x@http://a/v1"}
+    with pytest.raises(UsageError, match="--rephrase-with: only the suite consistency asks in other words"):
+        evaluate_model("openai:y@http://a/v1", **asked)
+    evaluate_model("openai:y@http://a/v1", suites=["consistency"], **asked)
+    lines = read_jsonl(tmp_path / "out/eval/y/consistency.jsonl")
+    assert any(line["id"].endswith("-model") for line in lines)
 
 
 def test_worked_examples_reach_an_api_as_earlier_turns():

@@ -10,7 +10,6 @@ import pytest
 from tests.evaluation.test_summary import labels, write_answers
 from tests.run_folder import write_run
 from tunesmith.errors import DataError, UsageError
-from tunesmith.workflows import side_by_side
 from tunesmith.workflows.side_by_side import compare_seeds, compare_systems, unique_names
 
 NUM = 60
@@ -81,7 +80,10 @@ def test_files_of_one_name_are_told_apart_by_their_folders(tmp_path, questions):
 def test_names_are_unique_and_short(tmp_path):
     assert unique_names(["runs/a", "runs/b"]) == ["a", "b"]
     assert unique_names(["one/a", "two/a", "runs/b"]) == ["one_a", "two_a", "b"]
-    assert unique_names(["one/a", "one/a"])[0] != unique_names(["one/a", "one/a"])[1]
+    assert unique_names(["one/a", "one/a"]) == ["a", "a_2"]
+    assert unique_names(["base/out/a.jsonl", "tuned/out/a.jsonl"]) == ["base_a", "tuned_a"]
+    assert unique_names(["x/y/a", "x/z/a", "w/y/a"]) == ["x_y_a", "z_a", "w_a"]
+    assert unique_names(["/a", "/b/a"]) == ["a", "b_a"]
     assert unique_names(["openai:gpt@http://localhost/v1", "some/gpt2"]) == ["gpt", "gpt2"]
 
 
@@ -108,7 +110,7 @@ def test_without_a_sample_in_common_it_says_so(tmp_path):
         compare_systems([a, str(b)])
 
 
-def test_a_model_is_asked_the_questions_and_its_answers_are_kept(tmp_path, questions, monkeypatch):
+def test_a_model_is_asked_the_questions_and_its_answers_are_kept(tmp_path, questions):
     asked = []
 
     def ask_models(models, wish, output_dir, console):
@@ -118,11 +120,11 @@ def test_a_model_is_asked_the_questions_and_its_answers_are_kept(tmp_path, quest
         how = {"template": "plain", "template_sha256": "", "stop": [], "num_shots": 0}
         (output_dir / "eval" / "summary.json").write_text(json.dumps({"asked": dict.fromkeys(models, how)}))
 
-    monkeypatch.setattr(side_by_side, "ask_models", ask_models)
-    summary = compare_systems(["org/small", "org/large"], tasks=[questions], output_dir=tmp_path / "out")
+    out = tmp_path / "out"
+    summary = compare_systems(["org/small", "org/large"], tasks=[questions], output_dir=out, ask=ask_models)
     assert summary["systems"] == ["small", "large"] and overall(summary, "large")["verdict"] == "better"
     assert asked == [({"small": "org/small", "large": "org/large"}, [questions])]
-    assert (tmp_path / "out" / "asked" / "eval" / "small").is_dir() and summary["asked"]["large"]["template"] == "plain"
+    assert (out / "asked" / "eval" / "small").is_dir() and summary["asked"]["large"]["template"] == "plain"
     with pytest.raises(UsageError, match="org/small: has to be asked, and its answers need a folder: --output DIR."):
         compare_systems(["org/small", "org/large"], tasks=[questions])
 

@@ -56,6 +56,10 @@ def chat(
     if num_shots and shots is None:
         raise UsageError("--num-shots takes its examples from --shots FILE, which is missing.")
     interactive = sys.stdin.isatty()
+    if adapter and not interactive:
+        raise UsageError(
+            "--adapter is switched to by hand, in a terminal. From a pipe ask that run itself: tunesmith chat RUN."
+        )
     if interactive:
         make_progress().say(f"Loading {target} …")
     with importing():

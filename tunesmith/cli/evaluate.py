@@ -47,6 +47,12 @@ def evaluate(
     against: Annotated[
         str | None, value("--against", metavar="MODEL", help="Compare with this model instead of a run's base.")
     ] = None,
+    rephrase_with: Annotated[
+        str | None,
+        value(
+            "--rephrase-with", metavar="MODEL", help="Suite consistency: a model that words questions otherwise too."
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         value("--output", "-o", metavar="DIR", help="Where answers and scores go; for a RUN by default into the run."),
@@ -74,32 +80,40 @@ def evaluate(
         _print_suites(json)
         return
     _refuse_incomplete(model, predictions, tasks)
-    with importing():
-        from tunesmith.workflows.evaluate import evaluate_model
-
-    with results_only():
-        summary = evaluate_model(
-            model,
-            output_dir=output,
-            predictions=predictions,
-            console=make_progress(),
-            tasks=tasks or (),
-            suites=suite or (),
-            against=against,
-            max_samples=max_samples,
-            max_new_tokens=max_new_tokens,
-            shots=shots or (),
-            num_shots=num_shots,
-            template=template,
-            metric=metric,
-            metrics=[name.strip() for name in (metrics or "").split(",") if name.strip()],
-            run_code=run_code,
-            columns=column_map(columns or []),
-        )
+    wishes = {
+        "tasks": tasks or (),
+        "suites": suite or (),
+        "against": against,
+        "rephrase_with": rephrase_with,
+        "max_samples": max_samples,
+        "max_new_tokens": max_new_tokens,
+        "shots": shots or (),
+        "num_shots": num_shots,
+        "template": template,
+        "metric": metric,
+        "metrics": [name.strip() for name in (metrics or "").split(",") if name.strip()],
+        "run_code": run_code,
+        "columns": column_map(columns or []),
+    }
+    summary = _evaluated(model, predictions, output_dir=output, **wishes)
     if json:
         print_json(summary)
     else:
         _print_result(summary, output)
+
+
+def _evaluated(model: str | None, predictions: Path | None, **wishes: Any) -> dict[str, Any]:
+    """The summary of a model, or of given answers: these without torch."""
+    if predictions is not None:
+        from tunesmith.workflows.given import score_given
+
+        with results_only():
+            return score_given(predictions, console=make_progress(), **wishes)
+    with importing():
+        from tunesmith.workflows.evaluate import evaluate_model
+
+    with results_only():
+        return evaluate_model(model, console=make_progress(), **wishes)
 
 
 def _refuse_incomplete(model: str | None, predictions: Path | None, tasks: list[Path] | None) -> None:
@@ -130,7 +144,8 @@ def _print_result(summary: dict[str, Any], output: Path | None) -> None:
     if curve:
         console.print(curve_table(curve))
     told = [*summary.get("undefined", ()), summary.get("forgetting"), curve.get("sentence"), summary.get("verdict")]
-    told += [*cautions(summary), *cautions(curve), asked_sentence(summary.get("asked", {}))]
+    told += [*cautions(summary), *(f"Over worked examples, {text}" for text in cautions(curve))]
+    told.append(asked_sentence(summary.get("asked", {})))
     for text in dict.fromkeys(told):
         if text:
             print(text)
@@ -143,7 +158,8 @@ def _print_result(summary: dict[str, Any], output: Path | None) -> None:
 
 
 def area_table(summary: dict[str, Any]) -> Any:
-    """A line for each figure of each group of tasks: of the two systems that are compared, and what became of it."""
+    """A line for each figure of each group of tasks: of the two systems that are compared, and what became of it; of one
+    system alone, its interval."""
     from rich.table import Table
     from rich.text import Text
 
@@ -151,16 +167,25 @@ def area_table(summary: dict[str, Any]) -> Any:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for name in ("area", "n", "figure"):
         table.add_column(name, justify="right" if name == "n" else "left", no_wrap=name != "figure")
-    for name in (*pair, *(["difference (95 %)", "verdict"] if len(pair) > 1 else [])):
+    told = [*pair, "difference (95 %)", "verdict"] if len(pair) > 1 else [f"{pair[0]} (95 %)"]
+    for name in told:
         table.add_column(name, justify="left" if name == "verdict" else "right", no_wrap=True)
     for area, metric, scores, row in _area_rows(summary):
         title = summary["metrics"].get(metric, {}).get("title", metric)
-        n = next((scores[system]["n"] for system in reversed(pair) if system in scores), None)
-        values = [number((scores.get(system) or {}).get("value"), metric) for system in pair]
-        cells = [Text(cell) for cell in (area, "n/a" if n is None else f"{n:,}", title, *values)]
-        cells += [Text(_difference(row, metric)), verdict_text(row)] if len(pair) > 1 else []
+        cells = [Text(cell) for cell in (area, num_scored(scores, pair), title)]
+        if len(pair) > 1:
+            cells += [Text(number((scores.get(system) or {}).get("value"), metric)) for system in pair]
+            cells += [Text(_difference(row, metric)), verdict_text(row)]
+        else:
+            cells.append(Text(score_text(scores.get(pair[0]), metric)))
         table.add_row(*cells)
     return table
+
+
+def num_scored(scores: dict[str, Any], pair: list[str]) -> str:
+    """n, or that of each system where they differ, as they do of what only right answers have: ``20 · 53``."""
+    known = [scores[system]["n"] for system in pair if (scores.get(system) or {}).get("value") is not None]
+    return " · ".join(f"{n:,}" for n in (known if len(set(known)) > 1 else known[-1:])) or "n/a"
 
 
 def _area_rows(summary: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any], dict[str, Any] | None]]:
@@ -243,7 +268,8 @@ def curve_table(curve: dict[str, Any]) -> Any:
 
     points = {(point["system"], point["num_shots"]): point for point in curve["curve"]}
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column(f"worked examples ({curve['title']})")
+    num = max((point["n"] for point in curve["curve"]), default=0)
+    table.add_column(f"worked examples ({curve['title']}, n = {num:,})")
     for system in curve["systems"]:
         for name in (f"{system} (95 %)", "tokens"):
             table.add_column(name, justify="right", no_wrap=True)

@@ -82,12 +82,21 @@ def compare(
             targets or [],
             predictions=predictions,
             output_dir=output,
+            ask=_ask_models,
             console=make_progress(),
             metric=metric,
             columns=column_map(columns or []),
             **how,
         )
     print_json(summary) if json else _print_comparison(summary)
+
+
+def _ask_models(*given: Any) -> dict[str, Any]:
+    """`ask_models`, imported where a model is to be asked: it takes torch, and answers that are there do not."""
+    with importing():
+        from tunesmith.workflows.evaluate import ask_models
+
+    return ask_models(*given)
 
 
 def _print_comparison(summary: Mapping[str, Any]) -> None:
@@ -107,18 +116,21 @@ def _print_comparison(summary: Mapping[str, Any]) -> None:
 def comparison_table(summary: Mapping[str, Any]) -> Any:
     """A line per pair and task, and one for their mean: both scores, the difference, how sure, and the verdict.
 
-    Shown is the metric of the verdict, and on a task without it the first that was compared; ``detectable``: the smallest
-    true difference that would have been seen four times in five.
+    Shown is the metric of the verdict, and on a task without it the first that was compared; p is adjusted for the number
+    of comparisons; ``detectable``: the smallest true difference that would have been seen four times in five.
     """
     from rich.table import Table
 
-    first, rows = summary["comparisons"][0]["a"], _shown(summary)
+    rows = _shown(summary)
+    others = list(dict.fromkeys(row["b"] for row in rows))
+    names = ["held against", ""] if len(others) > 1 else others
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
-    for name in ("task", "n", first, "held against", "", "difference (95 %)", "p", "adjusted", "verdict", "detectable"):
-        is_word = name in ("task", "held against", "verdict")
-        table.add_column(name, justify="left" if is_word else "right", no_wrap=not is_word, min_width=4 if name else 0)
+    table.add_column("task", overflow="fold")
+    for name in ("n", rows[0]["a"], *names, "difference (95 %)", "adjusted p", "verdict", "detectable"):
+        is_word = name in ("held against", "verdict")
+        table.add_column(name, justify="left" if is_word else "right", no_wrap=name != "held against", overflow="fold")
     for row in rows:
-        table.add_row(*_cells(summary, row), style="bold" if row["task"] == "overall" else "")
+        table.add_row(*_cells(summary, row, len(others) > 1), style="bold" if row["task"] == "overall" else "")
     return table
 
 
@@ -131,7 +143,7 @@ def _shown(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [row for row in rows if metric_of.get(row["task"]) == row["metric"]]
 
 
-def _cells(summary: Mapping[str, Any], row: Mapping[str, Any]) -> list[Any]:
+def _cells(summary: Mapping[str, Any], row: Mapping[str, Any], is_named: bool) -> list[Any]:
     metric, is_overall = row["metric"], row["task"] == "overall"
     place = summary["overall"] if is_overall else summary["tasks"][row["task"]]["metrics"]
     scores = [number(place[metric].get(row[end], {}).get("value"), metric) for end in ("a", "b")]
@@ -140,10 +152,9 @@ def _cells(summary: Mapping[str, Any], row: Mapping[str, Any]) -> list[Any]:
         f"{row['task']}{other_metric}",
         f"{row['n']:,}",
         scores[0],
-        row["b"],
+        *([row["b"]] if is_named else []),
         scores[1],
         difference_text(row),
-        p_text(row["p"]),
         p_text(row["p_adjusted"]),
         verdict_text(row),
         number(row["smallest_detectable_difference"], metric),
@@ -221,6 +232,8 @@ def gate(
     path = run / "eval" / "summary.json"
     if not run.exists():
         raise missing_path(run)
+    if not run.is_dir():
+        raise DataError(f"{run}: is a file. Name a run, or a folder that evaluate or compare wrote.")
     if not path.is_file():
         raise DataError(f"{run}: not evaluated (no eval/summary.json). Run `tunesmith evaluate {run}` first.")
     found = judge_all(read_json(path), conditions, no_regression or (), system=system, sure=sure)

@@ -36,6 +36,8 @@ def prompts(
     from tunesmith.checks.fresh import fresh_prompts
     from tunesmith.files import write_jsonl
 
+    if not str(output).endswith((".jsonl", ".jsonl.gz")):
+        raise UsageError(f"--output {output}: prompts are written one a line. Name a .jsonl file.")
     names = [name.strip() for name in (kinds or "").split(",") if name.strip()]
     if kinds is not None and not names:
         raise UsageError(f"--kinds: names nothing, got `{kinds}`. Leave it out for all kinds.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -74,14 +75,18 @@ def trend_table(told: list, folder: Path) -> Any:
 
     shared = {trend.samples for _, trend in told if trend.before is not None}
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for name in ("same test samples", "tuned (95 %)", "less the run before (95 %)", "verdict", "trend"):
-        table.add_column(name, justify="right" if "95" in name else "left", no_wrap=name in ("verdict", "trend"))
+    for name in ("same test samples", "metric", "n", "tuned (95 %)", "less the run before (95 %)", "verdict", "trend"):
+        is_number = "95" in name or name == "n"
+        table.add_column(
+            name, justify="right" if is_number else "left", no_wrap=is_number or name in ("verdict", "trend")
+        )
     for run, trend in told:
         if trend.samples not in shared:
             continue
         score = score_text({"value": trend.value, "low": trend.low, "high": trend.high}, run.metric)
         verdict = Text(trend.verdict or "", style=COLORS.get(trend.verdict or "", ""))
-        cells = [run_name(run.path, folder), f"{run.metric} {score}", _change_text(trend, run.metric), verdict]
+        n = "n/a" if trend.n is None else f"{trend.n:,}"
+        cells = [run_name(run.path, folder), run.metric, n, score, _change_text(trend, run.metric), verdict]
         table.add_row(*cells, spark(trend.values))
     return table
 
@@ -116,7 +121,7 @@ def starred_notes(rows: Iterable[dict[str, Any]]) -> list[str]:
 
 
 def score_table(summary: dict[str, Any]) -> Any:
-    """Task, metric, and for each system the score with its 95 % interval."""
+    """Task, metric, and for each system the score with its 95 % interval; the mean of a metric that several tasks have."""
     from rich.table import Table
 
     systems = summary["systems"]
@@ -129,10 +134,11 @@ def score_table(summary: dict[str, Any]) -> Any:
         for index, (metric, scores) in enumerate(found["metrics"].items()):
             first = (task, f"{found['n']:,}") if index == 0 else ("", "")
             table.add_row(*first, metric, *(score_text(scores.get(system), metric) for system in systems))
-    if len(summary["tasks"]) > 1:
-        for index, (metric, scores) in enumerate(summary.get("overall", {}).items()):
-            cells = [score_text(scores.get(system), metric) for system in systems]
-            table.add_row("overall" if index == 0 else "", "", metric, *cells, style="bold")
+    count = Counter(metric for found in summary["tasks"].values() for metric in found["metrics"])
+    shared = {metric: scores for metric, scores in summary.get("overall", {}).items() if count[metric] > 1}
+    for index, (metric, scores) in enumerate(shared.items()):
+        cells = [score_text(scores.get(system), metric) for system in systems]
+        table.add_row("overall" if index == 0 else "", "", metric, *cells, style="bold")
     return table
 
 

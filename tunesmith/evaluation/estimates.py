@@ -209,7 +209,8 @@ def _estimate(measurement: Measurement, system: str, resampled: Floats) -> Estim
     elif metric.on_log_scale:
         without = np.log(stats.jackknife(rows, measurement.score))
         logs = stats.resampled_interval(np.log(value), without, np.log(resampled))
-        interval = None if logs is None else (float(np.exp(logs[0])), float(np.exp(logs[1])))
+        with np.errstate(over="ignore"):
+            interval = None if logs is None else (float(np.exp(logs[0])), float(np.exp(logs[1])))
     else:
         interval = stats.resampled_interval(value, stats.jackknife(rows, measurement.score), resampled)
     return Estimate(value, _around(value, interval, n, (metric.lowest, metric.scale)), n, resampled)
@@ -234,11 +235,12 @@ def _difference(measurement: Measurement, pair: Pair, resampled: Floats, swapped
             estimate, stats.mcnemar_p(only_a, only_b), swapped, detectable, stats.mcnemar_mid_p(only_a, only_b)
         )
     finite = resampled[np.isfinite(resampled)]
+    without = np.stack([stats.jackknife(rows, measurement.score) for rows in (rows_a, rows_b)], axis=1)
+    student = None
     if metric.on_log_scale:
-        interval = stats.percentile_interval(finite, stats.small_sample_z(n)) if n > 1 and len(finite) else None
-    else:
-        without = stats.jackknife(rows_b, measurement.score) - stats.jackknife(rows_a, measurement.score)
-        interval = stats.resampled_interval(value, without, resampled)
+        logs = np.log([_scored(measurement, total) for total in (total_a, total_b)])
+        student = stats.student_interval_of_exponentials(logs, np.log(without)) if n > 1 else None
+    interval = stats.resampled_interval(value, without[:, 1] - without[:, 0], resampled, student)
     exact = 2 ** len(rows_a) <= len(swapped)
     p = _exact_swap_p(measurement, pair, value) if exact else stats.swap_p(swapped, value)
     spread = float(finite.std()) if len(finite) and n >= FEWEST_FOR_SPREAD else 0.0
@@ -256,11 +258,13 @@ def _exact_swap_p(measurement: Measurement, pair: Pair, value: float) -> float:
 def _around(value: float, interval: Interval | None, n: int, bounds: Interval) -> Interval | None:
     """An interval within the bounds that holds its value, also where resampling gave none or missed a skewed one.
 
-    None where nothing varies and no bound says how far the next sample may lie.
+    None where nothing varies and no bound says how far the next sample may lie, and where an end is beyond all numbers.
     """
     if interval is None and not np.isfinite(bounds[1]):
         return None
     low, high = interval if interval is not None else stats.constant_interval(value, n, bounds)
+    if not (np.isfinite(low) and np.isfinite(high)):
+        return None
     return max(min(low, value), min(bounds[0], value)), min(max(high, value), max(bounds[1], value))
 
 

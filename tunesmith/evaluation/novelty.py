@@ -24,12 +24,11 @@ from sklearn.preprocessing import normalize
 
 from tunesmith.evaluation.answers import Answers
 from tunesmith.evaluation.measurements import choose_metrics
-from tunesmith.evaluation.rephrasings import last_request
 from tunesmith.evaluation.request_parts import Request
 from tunesmith.evaluation.samples import Sample
 from tunesmith.evaluation.summary import summarize_answers
 from tunesmith.evaluation.texts import words
-from tunesmith.records import Record
+from tunesmith.records import Record, last_request
 
 SEEN, NEW_WORDING, NEW_WORDS, NEW_BOTH, NEW_FAMILY = (
     "wording and words as in training",
@@ -87,21 +86,17 @@ def novelty_of(tasks: Mapping[str, Sequence[Sample]], train: Sequence[Record]) -
     families = {record.task for record in train}
     known = {word for record in train for turn in record.messages for word in _words(turn.content)}
     nearest = _nearest_wordings(
-        [_instruction(_request_of(record)) for record in train],
-        [_instruction(last_request(sample)) for sample in samples],
+        [_instruction(last_request(record.prompt)) for record in train],
+        [_instruction(last_request(sample.prompt)) for sample in samples],
     )
     found = []
     for sample, (position, similarity) in zip(samples, nearest, strict=True):
-        new = list(dict.fromkeys(word for word in _words(_worked_on(last_request(sample))) if word not in known))
+        new = list(dict.fromkeys(word for word in _words(_worked_on(last_request(sample.prompt))) if word not in known))
         is_new = bool(sample.family) and sample.family not in families and families != {""}
         found.append(
             Novelty(sample.id, sample.task, is_new, round(similarity, 6), train[position].id, len(new), tuple(new[:10]))
         )
     return found
-
-
-def _request_of(record: Record) -> str | None:
-    return next((turn.content for turn in reversed(record.prompt) if turn.role == "user"), None)
 
 
 def _instruction(content: str | None) -> str:

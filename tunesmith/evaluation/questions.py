@@ -27,6 +27,7 @@ from tunesmith.evaluation.expectations import expectations_of, reference_answers
 from tunesmith.evaluation.instructions import assumed_arguments, instruction_samples, is_instruction_row
 from tunesmith.evaluation.runner import choose_samples, samples_from_records
 from tunesmith.evaluation.samples import Sample
+from tunesmith.evaluation.suites import SUITES
 from tunesmith.files import Pathlike, Row, read_rows
 from tunesmith.progress import Progress
 from tunesmith.records import Drop, Message, Record, row_id
@@ -46,6 +47,8 @@ def file_samples(
     seed: int = 0,
 ) -> dict[str, list[Sample]]:
     """The questions of test files, each file a group: its tasks are called STEM/TASK, or STEM where it names none.
+
+    A file called like a suite goes by STEM_file.
 
     ``columns`` says what the columns are where they are not recognized.
 
@@ -127,7 +130,9 @@ def _refuse_naming_twice(paths: Sequence[Pathlike]) -> None:
 
 
 def _group_name(path: Path) -> str:
-    return path.name.split(".")[0]
+    """What the tasks of a file go by: its stem, which is not to be taken for the suite of that name."""
+    stem = path.name.split(".")[0]
+    return f"{stem}_file" if stem in SUITES.names() else stem
 
 
 def _refuse_one_name_for_two(samples: Sequence[Sample]) -> None:

@@ -15,6 +15,7 @@ from tunesmith.evaluation.request_parts import Request
 from tunesmith.evaluation.rewording_rules import rules_for
 from tunesmith.evaluation.samples import Sample
 from tunesmith.lm import Sampling
+from tunesmith.records import last_request
 
 ORIGINAL, REPEAT, GIVEN = "original", "repeat", "given"
 AXES = {
@@ -48,14 +49,9 @@ def reworded(sample: Sample, variant: str, content: str) -> Sample:
     return replace(sample, id=f"{sample.id}~{variant}", key="", prompt=prompt, variant_of=sample.id, variant=variant)
 
 
-def last_request(sample: Sample) -> str | None:
-    """The text of the last user turn, or None where there is none."""
-    return next((turn.content for turn in reversed(sample.prompt) if turn.role == "user"), None)
-
-
 def request_language(sample: Sample) -> str:
     """The language of what is asked, see `language_of`."""
-    return Request.of(last_request(sample) or "", sample.references).language
+    return Request.of(last_request(sample.prompt) or "", sample.references).language
 
 
 def by_rules(sample: Sample, *, seed: int) -> list[Sample]:
@@ -64,7 +60,7 @@ def by_rules(sample: Sample, *, seed: int) -> list[Sample]:
     A request in another language than English has typos and another order alone (see `rewording_rules`). One with checks
     on its answer (``expected``) is left as it is, for a rule cannot know which words they hang on.
     """
-    content = last_request(sample)
+    content = last_request(sample.prompt)
     if not content or not content.strip() or sample.expected:
         return []
     request = Request.of(content, sample.references)
@@ -75,7 +71,7 @@ def by_rules(sample: Sample, *, seed: int) -> list[Sample]:
 
 def by_phrasings(sample: Sample, phrasings: Sequence[str]) -> list[Sample]:
     """The sample in each phrasing of the user's: a text in which ``{prompt}`` stands for the request."""
-    content = last_request(sample)
+    content = last_request(sample.prompt)
     texts = [phrasing.replace("{prompt}", content or "") for phrasing in phrasings]
     return [reworded(sample, f"{GIVEN}-{k}", text) for k, text in enumerate(texts, start=1) if content is not None]
 
@@ -102,8 +98,9 @@ def given_variants(sample: Sample, row: Mapping[str, Any]) -> list[Sample]:
     of, with ``variant`` as its name. A row with neither stays alone.
     """
     wordings = row.get("variants")
-    if isinstance(wordings, (list, tuple)) and wordings and all(isinstance(text, str) for text in wordings):
-        texts = [text for text in dict.fromkeys(wordings) if text.strip()]
+    is_list = isinstance(wordings, (list, tuple)) and all(isinstance(text, str) for text in wordings)
+    texts = [text for text in dict.fromkeys(wordings) if text.strip()] if is_list else []
+    if texts:
         return [original_of(sample), *(reworded(sample, f"{GIVEN}-{k}", text) for k, text in enumerate(texts, start=1))]
     other = row.get("variant_of")
     if isinstance(other, str | int) and not isinstance(other, bool) and str(other).strip():

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tunesmith.evaluation.languages import ENGLISH, LANGUAGES, UNKNOWN, language_of, num_words, words_of
-from tunesmith.evaluation.rephrasings import last_request, reworded
+from tunesmith.evaluation.rephrasings import reworded
 from tunesmith.evaluation.request_parts import PROTECTED, Request
 from tunesmith.evaluation.samples import Sample
 from tunesmith.lm import LanguageModel, Sampling
-from tunesmith.records import Message
+from tunesmith.records import Message, last_request
 
 WISHES = {
     "formal": "in a formal tone",
@@ -47,7 +47,7 @@ def by_model(lm: LanguageModel, samples: Sequence[Sample], wishes: Sequence[str]
     "not") are as before; that it is in the same language; and that it does not give the answer away.
     """
     asked = [
-        (sample, Request.of(last_request(sample) or "", sample.references), wish)
+        (sample, Request.of(last_request(sample.prompt) or "", sample.references), wish)
         for sample in samples
         for wish in wishes
     ]

@@ -32,7 +32,7 @@ from tunesmith.files import (
     write_jsonl,
 )
 from tunesmith.lm import FAILED, Completion, LanguageModel, NoAnswers, OnAnswer, Sampling
-from tunesmith.records import Record, canonical_json
+from tunesmith.records import Record, canonical_json, last_request
 
 OVERALL = "overall"
 PREDICTION_KEYS = ("prediction", "response", "completion", "output", "answer", "text")
@@ -388,8 +388,7 @@ def _index(samples: Sequence[Sample]) -> _Index:
     for position, sample in enumerate(samples):
         for name in sorted({sample.id, sample.key} - {""}):
             index["name", name].append(position)
-        last_user = next((turn.content for turn in reversed(sample.prompt) if turn.role == "user"), "")
-        for prompt in (canonical_json(last_user), _prompt_text(sample)):
+        for prompt in (canonical_json(last_request(sample.prompt) or ""), _prompt_text(sample)):
             index["prompt", prompt].append(position)
     return index
 

@@ -26,16 +26,17 @@ from typing import Any
 import numpy as np
 
 from tunesmith.evaluation.rephrasings import AXES, GIVEN, ORIGINAL, axis_of
-from tunesmith.evaluation.texts import Writing, answer_tokens, normalize_answer, token_f1
+from tunesmith.evaluation.task_kinds import is_short
+from tunesmith.evaluation.texts import Writing, normalize_answer, token_f1
 from tunesmith.stats import Floats
 
 Row = Mapping[str, Any]
 Pair = tuple[float, float]
 
-DROPS = tuple(f"drop_{axis}" for axis in dict.fromkeys([*AXES.values(), GIVEN]))
+DROPS = {f"drop_{axis}": axis for axis in [*AXES.values(), GIVEN]}
+"""Metric → the axis along which it tells what is lost."""
 CLUSTER_METRICS = ("worst_of_k", "mean_of_k", "agreement", "similarity", "spread", "flip_rate", *DROPS)
 JUDGED_BY = ("prompt_level_strict", "pass_at_1", "schema_match", "number_match", "exact_match")
-MAX_SHORT_TOKENS = 5
 
 
 def clusters_of(rows: Sequence[Row]) -> dict[str, list[Row]]:
@@ -65,7 +66,7 @@ def line_score(row: Row) -> tuple[float, bool] | None:
 
 def _is_short(row: Row) -> bool:
     first = row["references"][:1]
-    return bool(first) and len(answer_tokens(first[0], Writing.of(first))) <= MAX_SHORT_TOKENS
+    return bool(first) and is_short(first[0])
 
 
 def _scores(cluster: Sequence[Row]) -> list[float]:
@@ -139,5 +140,5 @@ MEASURES: dict[str, Callable[[Sequence[Row]], Pair]] = {
     "similarity": _similarity,
     "spread": _spread,
     "flip_rate": _flips,
-    **{f"drop_{axis}": _drop(axis) for axis in dict.fromkeys([*AXES.values(), GIVEN])},
+    **{name: _drop(axis) for name, axis in DROPS.items()},
 }

@@ -154,7 +154,7 @@ def curve_sentence(found: Mapping[str, Any]) -> str | None:
         f"{found['title']} {own['value']:.3f} against {points[k]['value']:.3f}"
         f" ({row['delta']:+.3f}, 95 % interval {row['low']:+.3f} to {row['high']:+.3f})"
     )
-    start = f"{focus} without worked examples "
+    start = f"Without worked examples {focus} "
     if row["verdict"] == WORSE:
         return f"{start}is worse than {rival}: {figures}."
     if row["verdict"] == UNDECIDED:

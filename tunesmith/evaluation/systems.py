@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 BASE, TUNED = "base", "tuned"
 BASELINES = {
@@ -12,6 +13,12 @@ BASELINES = {
 }
 
 Pair = tuple[str, str]
+
+
+def system_name(target: str) -> str:
+    """What a model is called in tables and folders: the last part of its path or name."""
+    plain = target.partition("@")[0].removeprefix("openai:")
+    return re.sub(r"[^\w.-]+", "_", Path(plain).name) or "model"
 
 
 def choose_pairs(systems: Sequence[str], against: str | None = None) -> list[Pair]:

@@ -32,7 +32,7 @@ def label_set(references: Sequence[Sequence[str]]) -> tuple[str, ...] | None:
     for texts in references:
         names = set(map(label_of, texts))
         counts.update(names)
-        if len(names) > 1 or len(counts) > most or any(_num_tokens(name) > MAX_SHORT_TOKENS for name in names):
+        if len(names) > 1 or len(counts) > most or not all(map(is_short, names)):
             return None
     if counts.total() < MIN_LABEL_SAMPLES or len(counts) < 2 or min(counts.values()) < MIN_SAMPLES_PER_LABEL:
         return None
@@ -42,6 +42,11 @@ def label_set(references: Sequence[Sequence[str]]) -> tuple[str, ...] | None:
 def label_of(text: str) -> str:
     """A text as it is compared with labels."""
     return normalize_answer(text, Writing.of([text]))
+
+
+def is_short(text: str) -> bool:
+    """Whether a reference has so few words that an answer is right or wrong, and not more or less like it."""
+    return _num_tokens(text) <= MAX_SHORT_TOKENS
 
 
 def _num_tokens(text: str) -> int:

@@ -119,4 +119,4 @@ def _p_text(found: Mapping[str, Any]) -> str:
     if p is None:
         return "p n/a"
     told = "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
-    return told if adjusted in (None, p) else f"{told}, {adjusted:.3f} adjusted"
+    return told if adjusted in (None, p) or adjusted < 0.001 else f"{told}, {adjusted:.3f} adjusted"

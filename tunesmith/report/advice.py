@@ -15,6 +15,7 @@ from tunesmith.report.text import is_number
 MANY_DROPPED = 0.1
 MANY_OVER_LENGTH = 0.02
 MANY_CUT = 0.1
+NEARLY_ALL_CUT = 0.9
 MANY_EMPTY = 0.05
 FEW_RECORDS = 0.5  # of what is usual
 NUM_NAMED = 4
@@ -113,9 +114,18 @@ def _let_answers_end(facts: Facts) -> Advice | None:
     found = _answers(facts, "num_cut", MANY_CUT)
     if found is None:
         return None
+    if _answers(facts, "num_cut", NEARLY_ALL_CUT) is not None:
+        why = Sentence(
+            "{0} of {1} answers ran to the length limit: a model that is not tuned to answer, or is asked with another "
+            "template than it was trained with, does not say that it is done. More room would change little.",
+            found,
+        )
+        return Advice("Find out why answers do not end", why, "another --template, or a tuned model")
     why = Sentence(
         "{0} of {1} answers were cut at the length limit, and a cut answer scores lower than it deserves.", found
     )
+    if not facts.is_run:
+        return Advice("Let answers end", why, "tunesmith evaluate with a larger --max-new-tokens")
     limit = facts.run.recipe.at("evaluate", "max_new_tokens").value
     return Advice("Let answers end", why, f"evaluate.max_new_tokens: {2 * limit if is_number(limit) else 256}")
 

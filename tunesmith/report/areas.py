@@ -9,7 +9,7 @@ from functools import cached_property
 from tunesmith.evaluation.metrics import METRICS, is_judged
 from tunesmith.evaluation.runner import OVERALL
 from tunesmith.evaluation.suites.suite import CONSISTENCY, GENERAL, INSTRUCTIONS, OWN, SHOTS
-from tunesmith.evaluation.systems import BASELINES
+from tunesmith.evaluation.systems import BASELINES, TUNED
 from tunesmith.report.charts import Axis, Interval, Role, fit_axis
 from tunesmith.report.constraints import Kind, read_kinds
 from tunesmith.report.folder import Figure, RunFolder, Sentence
@@ -21,20 +21,22 @@ GENERALIZATION = "generalization"
 SHORT = {
     INSTRUCTIONS: "Instructions",
     CONSISTENCY: "Consistency",
-    GENERAL: "Forgetting",
+    GENERAL: "General text",
     SHOTS: "Examples",
     GENERALIZATION: "New to it",
 }
 TITLES = {
     INSTRUCTIONS: "Following instructions",
     CONSISTENCY: "The same request in other words",
-    GENERAL: "General text: what was forgotten",
+    GENERAL: "General text",
     SHOTS: "Examples in the prompt instead",
     GENERALIZATION: "What is new about a question",
 }
 MEANING_OF_NOVELTY = (
     "Your own questions by how near they are to the training records, told from their words alone, never from answers."
 )
+MEANING_OF_GENERAL = "How well plain English is predicted, which no question is about."
+"""Said of models that were not tuned here, of which nothing can have been forgotten."""
 LATER = ("own", GENERALIZATION, INSTRUCTIONS, CONSISTENCY, GENERAL, SHOTS)
 MAIN = ("prompt_level_strict", "worst_of_k", "bits_per_byte")
 DROP = "drop_"
@@ -50,7 +52,6 @@ class Line:
         comparison: of the focus with its rival; unknown where there is none.
         is_judged: whether its difference can be better or worse; otherwise it only describes.
         also: system → a second figure told in small beside the first.
-        unit: what n counts, where that is not samples.
     """
 
     title: str
@@ -59,15 +60,16 @@ class Line:
     comparison: Figure
     higher_is_better: bool = True
     also: dict[str, Figure] = field(default_factory=dict)
-    unit: str = ""
     tasks: tuple[str, ...] = ()
     search: str = ""
     is_judged: bool = True
 
     @property
-    def n(self) -> Figure:
-        found = [score.at("n") for score in self.scores.values() if score.at("n").known]
-        return found[-1] if found else Figure(None, SUMMARY)
+    def n(self) -> list[Figure]:
+        """How many were scored: one figure, or one of each system where they differ, as they do of what only right
+        answers have."""
+        found = [score.at("n") for score in self.scores.values() if score.at("value").known]
+        return found if len({n.value for n in found}) > 1 else found[-1:] or [Figure(None, SUMMARY)]
 
     @property
     def verdict(self) -> str | None:
@@ -221,12 +223,16 @@ class _Reader:
         suite = self.summary.at("suites", name)
         tables = list(self._tables(name, place, tasks))
         main = _main(tables)
-        title = TITLES.get(name) if suite.known else None
+        title, meaning = TITLES.get(name) if suite.known else None, str(suite.at("meaning").value or "")
+        if name == GENERAL and self.pair[-1] == TUNED:
+            title = f"{title}: what was forgotten"
+        elif name == GENERAL:
+            meaning = MEANING_OF_GENERAL
         undefined = self.summary.at("undefined").items() if name == GENERAL else suite.at("notes").items()
         return Area(
             name,
             title or name.replace("_", " "),
-            str(suite.at("meaning").value or "") if name != OWN else "",
+            meaning if name != OWN else "",
             self._said(name, main),
             main,
             tables,
@@ -252,11 +258,11 @@ class _Reader:
     def _wordings(self, tasks: Sequence[str]) -> Iterator[Table]:
         for task in tasks:
             lines = self._task_lines(task, in_task=True)
-            title = "The same request again and again" if task == REPEATED else "The same request in several wordings"
+            title, note = WORDINGS_AND_REPEATS[task == REPEATED]
             steady = [line for line in lines if line.search == ""]
             axes = [line for line in lines if line.search]
             if steady:
-                yield Table(title, "Figure", steady, STEADY)
+                yield Table(title, "Figure", steady, f"{note} {STEADY}")
             if axes:
                 yield Table("By kind of rewording", "Score lost by", axes, AXES)
 
@@ -265,8 +271,7 @@ class _Reader:
         lines = []
         for metric, scores in found.at("metrics").entries():
             row = _row(self.summary, task, metric, self.pair)
-            unit = str(found.at("units", metric).value or "")
-            lines.append(self._line(metric, scores, row, title=None if in_task else task, tasks=(task,), unit=unit))
+            lines.append(self._line(metric, scores, row, title=None if in_task else task, tasks=(task,)))
         return lines
 
     def _line(
@@ -277,7 +282,6 @@ class _Reader:
         *,
         title: str | None = None,
         tasks: Sequence[str],
-        unit: str = "",
     ) -> Line:
         described = self.summary.at("metrics", metric)
         name = str(described.at("title").value or metric)
@@ -286,7 +290,7 @@ class _Reader:
         higher = described.at("higher_is_better").value is not False
         known = {system: scores.at(system) for system in self.pair}
         judged = metric not in METRICS or is_judged(metric)
-        return Line(title or axis or name, note, known, row, higher or not judged, {}, unit, tuple(tasks), axis, judged)
+        return Line(title or axis or name, note, known, row, higher or not judged, {}, tuple(tasks), axis, judged)
 
     def novelty(self) -> Area:
         place = self.summary.at(GENERALIZATION)
@@ -304,8 +308,17 @@ class _Reader:
         """What the focus reaches from class to class."""
         focus = self.pair[-1]
         known = [line for line in lines if line.scores[focus].at("value").known]
-        told = "; ".join(f"{{{2 * k + 1}}} on questions with {{{2 * k + 2}}}" for k in range(len(known)))
-        parts = [part for line in known for part in (("score", line.scores[focus].at("value")), ("text", line.title))]
+        told = "; ".join(
+            f"{{{3 * k + 1}}} on {{{3 * k + 2}}} questions with {{{3 * k + 3}}}" for k in range(len(known))
+        )
+        parts = [
+            part
+            for line in known
+            for part in (
+                *((format, line.scores[focus].at(name)) for format, name in (("score", "value"), ("count", "n"))),
+                ("text", line.title),
+            )
+        ]
         text = f"{{0}} reaches {told}." if known else "n/a: none of these questions has a score."
         return Sentence(text, (("text", title_system(focus)), *parts))
 
@@ -348,9 +361,13 @@ class _Reader:
 
 
 KINDS = "Each constraint asked is one n. Strict is to the letter; loose forgives a first or last line and asterisks."
+WORDINGS_AND_REPEATS = (
+    ("The same request in several wordings", "n counts requests, each with all its wordings."),
+    ("The same request again and again", "n counts requests, each with all its answers, which are drawn by chance."),
+)
 STEADY = (
-    "n counts requests, each with all its wordings. Spread and flips describe and are not judged: they count only requests "
-    "that went right in some wording, so a model that is seldom right has little to lose."
+    "Spread and flips describe and are not judged: they count only requests that went right at least once, so a model "
+    "that is seldom right has little to lose."
 )
 AXES = (
     "Score of the original wording less the mean score of its rewordings along that axis: above 0 something was lost."
@@ -385,7 +402,6 @@ def _kind_line(kind: Kind, tasks: Sequence[str]) -> Line:
         kind.strict,
         kind.comparison,
         also=kind.loose,
-        unit="constraints",
         tasks=tuple(tasks),
         search=f"{kind.name}:",
     )

@@ -13,7 +13,6 @@ from tunesmith.report.charts import Bin
 from tunesmith.report.folder import Figure
 from tunesmith.report.text import join_places
 
-PROFILE = "data/profile.json"
 MAX_BARS, MAX_FILES = 12, 20
 SPLITS = ("train", "validation", "test")
 NO_TASK = "none named"

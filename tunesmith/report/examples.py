@@ -136,9 +136,9 @@ def _family(name: str, examples: Sequence[Example], results: Results) -> FamilyA
     files = f"eval/{results.focus}/*.jsonl"
     scores = [example.our_score.value for example in examples]
     num_cut = sum(example.was_cut for example in examples)
-    # Of equally good answers the one whose name has the lowest hash: the choice is nobody's.
-    best = min(examples, key=lambda example: (-example.our_score.value, _rank(example)))
-    worst = min(examples, key=lambda example: (example.our_score.value, _rank(example)))
+    lots = {id(example): draw_lot(sample_key(example.ours)) for example in examples}
+    best = min(examples, key=lambda example: (-example.our_score.value, lots[id(example)]))
+    worst = min(examples, key=lambda example: (example.our_score.value, lots[id(example)]))
     is_right, is_wrong = max(scores) == 1 or not results.is_share, min(scores) < 1 or not results.is_share
     return FamilyAnswers(
         name,
@@ -151,5 +151,6 @@ def _family(name: str, examples: Sequence[Example], results: Results) -> FamilyA
     )
 
 
-def _rank(example: Example) -> str:
-    return hashlib.sha256(repr(sample_key(example.ours)).encode("utf-8", "surrogatepass")).hexdigest()
+def draw_lot(name: object) -> str:
+    """What equals are put in order by: a hash of their names, so that the choice is nobody's."""
+    return hashlib.sha256(repr(name).encode("utf-8", "surrogatepass")).hexdigest()

@@ -138,6 +138,11 @@ class Facts:
         return [result.task for result in self.results.tasks] if self.results is not None else []
 
     @property
+    def asked_above(self) -> set[str]:
+        """The areas that are themselves the questions of the verdict, as where a suite alone was asked."""
+        return {group.name for group in self.results.groups} if self.results is not None else set()
+
+    @property
     def worse_areas(self) -> list[Area]:
         """The areas that got worse."""
         return [area for area in self.areas if area.verdict == "worse"]
@@ -172,10 +177,6 @@ class Facts:
     @property
     def verdict(self) -> str | None:
         return self.results.overall.verdict if self.results is not None else None
-
-    @property
-    def num_tasks(self) -> Figure:
-        return Figure(len(self.results.tasks), "eval/summary.json#/tasks (number of them)")
 
     @cached_property
     def num_records_of(self) -> dict[str, Figure] | None:
@@ -226,8 +227,8 @@ class Facts:
 
     @property
     def compared_systems(self) -> list[str]:
-        """Every system but the focus."""
-        return [system for system in self.results.systems if system != self.results.focus]
+        """Every system that the focus was held against."""
+        return [system for system in self.results.systems if system in self.results.overall.against]
 
     @property
     def signatures(self) -> list[tuple[str, Figure]]:

@@ -19,7 +19,7 @@ from tunesmith.report.advice import advise
 from tunesmith.report.data import MAX_BARS, MAX_FILES
 from tunesmith.report.facts import Facts, share
 from tunesmith.report.folder import Figure, InspectedFile, Sentence
-from tunesmith.report.results import MEANINGS, format_system, title_system
+from tunesmith.report.results import MEANINGS, format_said, format_system, title_system
 from tunesmith.report.samples import MAX_TEXT
 from tunesmith.report.splits import best_of
 from tunesmith.report.text import (
@@ -62,6 +62,7 @@ FORMATS: dict[str, Callable[[Any], str]] = {
     "setting": format_setting,
     "system": format_system,
     "system_title": title_system,
+    "said": format_said,
     "text": lambda value: NOT_AVAILABLE if value is None else str(value),
 }
 

@@ -25,6 +25,8 @@ NEEDED = (
     "smallest_detectable_difference",
 )
 
+CALLED = {TUNED: "the tuned model", BASE: "the base model"}
+
 MEANINGS = {
     "exact_match": "share of answers equal to an expected answer, ignoring case, punctuation and articles",
     "verbatim_match": "share of answers equal to an expected answer letter by letter; case and punctuation count",
@@ -137,6 +139,13 @@ def title_system(system: object) -> str:
     )
     name = format_system(system)
     return name[:1].upper() + name[1:] if is_ours else name
+
+
+def format_said(told: object) -> str:
+    """A sentence of the evaluation as the page writes it: ours with a capital at its beginning, which a model's own name
+    does not get, and percentages without a blank."""
+    begun = re.sub(rf"(^|\. )({BASE}|{TUNED})(?= )", lambda match: match[1] + match[2].capitalize(), str(told))
+    return begun.replace(" %", "%")
 
 
 def read_results(summary: Figure) -> Results | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from collections import Counter
@@ -16,7 +15,7 @@ from tunesmith.evaluation.sensitivity import JUDGED_BY
 from tunesmith.evaluation.suites.suite import SHOTS
 from tunesmith.evaluation.systems import BASELINES, is_untrained
 from tunesmith.lm import FAILED
-from tunesmith.report.examples import sample_key, sample_metric
+from tunesmith.report.examples import draw_lot, sample_key, sample_metric
 from tunesmith.report.folder import Figure, RunFolder
 from tunesmith.report.results import Results, format_system
 
@@ -329,9 +328,8 @@ def _size(row: SampleRow) -> int:
 
 
 def _rank(row: Figure) -> str:
-    """By hash; the wordings of one request stay together."""
-    name = repr((row.at("task").value, row.at("variant_of").value or sample_key(row)))
-    return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
+    """By lot; the wordings of one request stay together."""
+    return draw_lot((row.at("task").value, row.at("variant_of").value or sample_key(row)))
 
 
 def _met(check: Figure) -> str:

@@ -102,6 +102,10 @@ class Row:
     name: str
     cells: list[Family | None]
 
+    @property
+    def tasks(self) -> list[str]:
+        return [family.result.task for family in self.cells if family is not None]
+
 
 def read_splits(results: Results, num_records: Mapping[str, Figure] | None) -> list[Split]:
     """The splits in the order of the summary; in each the trained families by score, then those never trained."""

@@ -12,9 +12,10 @@ for (const table of document.querySelectorAll("table.sortable")) {
       head.setAttribute("aria-sort", down ? "descending" : "ascending");
       const key = (row) => row.cells[column].querySelector("data")?.value ?? row.cells[column].textContent.trim();
       const rows = [...body.rows], sign = down ? -1 : 1;
-      const areNumbers = rows.every((row) => !Number.isNaN(parseFloat(key(row))));
+      const isMissing = (row) => ["", "n/a"].includes(key(row));
+      const areNumbers = rows.every((row) => isMissing(row) || !Number.isNaN(parseFloat(key(row))));
       const compare = areNumbers ? (a, b) => key(a) - key(b) : (a, b) => key(a).localeCompare(key(b), undefined, { numeric: true });
-      rows.sort((a, b) => sign * compare(a, b));
+      rows.sort((a, b) => isMissing(a) - isMissing(b) || (isMissing(a) ? 0 : sign * compare(a, b)));
       body.append(...rows);
     });
   });
@@ -27,14 +28,15 @@ for (const input of document.querySelectorAll("input.filter")) {
     for (const row of place.querySelectorAll("tbody tr")) row.hidden = !row.cells[0].textContent.toLowerCase().includes(input.value.toLowerCase());
   });
 }
-addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((fold) => (fold.open = true)));
+// On paper everything is unfolded but the samples, which would be hundreds of pages.
+addEventListener("beforeprint", () => document.querySelectorAll("details:not(.sample)").forEach((fold) => (fold.open = true)));
 // The samples: found by their words, task, scores and what became of them; a figure leads to those it was made of.
 const form = document.getElementById("filters");
 if (form) {
   const groups = [...document.querySelectorAll("#sample-list .task")];
   const rows = groups.flatMap((group) => [...group.querySelectorAll(".sample")].map((sample) => ({ sample, group, item: sample.parentElement, text: null, scores: null })));
   const wordsOf = (row) => (row.text ??= row.sample.textContent.toLowerCase());
-  const scoresOf = (row) => (row.scores ??= new Map([...row.sample.querySelectorAll(".scores li")].map((line) => [line.firstChild.data.trim(), [...line.querySelectorAll("b")].map((value) => parseFloat(value.textContent.replaceAll(",", "").replace("\u2212", "-")))])));
+  const scoresOf = (row) => (row.scores ??= new Map([...row.sample.querySelectorAll(".scores li")].map((line) => [line.firstChild.data.trim(), [...line.querySelectorAll("b")].map((value) => parseFloat(value.textContent.replaceAll(",", "").replaceAll("\u2212", "-")))])));
   let chosen = null; // tasks a figure leads to, where they are several
   const filter = () => {
     const asked = Object.fromEntries(new FormData(form)), words = asked.text.toLowerCase().trim();
@@ -55,7 +57,8 @@ if (form) {
       group.hidden = !left.get(group);
       group.open = Boolean(isFiltered && left.get(group)) || rows.length <= 20;
     }
-    form.querySelector("output").textContent = isFiltered ? `${shown.toLocaleString("en")} of ${rows.length.toLocaleString("en")} samples` : "";
+    const output = form.querySelector("output"), more = shown ? "" : output.dataset.more ?? "";
+    output.textContent = isFiltered ? `${shown.toLocaleString("en")} of ${rows.length.toLocaleString("en")} samples${more}` : "";
   };
   let wait;
   form.hidden = false;

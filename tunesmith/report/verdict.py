@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from tunesmith.evaluation.suites.suite import CONSISTENCY, GENERAL, INSTRUCTIONS
-from tunesmith.evaluation.systems import BASE, BASELINES, TUNED
+from tunesmith.evaluation.systems import BASELINES, TUNED
 from tunesmith.evaluation.verdict import verdict_sentence
 from tunesmith.report.areas import Area
 from tunesmith.report.facts import Facts
 from tunesmith.report.folder import Figure, Sentence
-from tunesmith.report.results import Results, format_system, title_system
+from tunesmith.report.results import CALLED, Results, format_said, format_system, title_system
 from tunesmith.report.splits import best_trivial
 from tunesmith.report.text import is_number
 
@@ -54,7 +52,7 @@ def tell_verdict(facts: Facts) -> Verdict:
             "",
             Sentence("The evaluation gave no number to judge by; the tables below say n/a where one is missing."),
         )
-    exact = _as_on_the_page(verdict_sentence(facts.run.summary.value), facts.run.summary.value["systems"])
+    exact = format_said(verdict_sentence(facts.run.summary.value))
     tone, title = _title(results)
     lead = _lead(results, tone)
     if tone == "better" and facts.worse_areas:
@@ -63,40 +61,26 @@ def tell_verdict(facts: Facts) -> Verdict:
     return Verdict(tone, title, aside, lead, exact, _but(facts))
 
 
-def _as_on_the_page(told: str, systems: Sequence[str]) -> str:
-    """Sentences that begin with a capital, unless with a model's own name; percentages as on the rest of the page."""
-    names = tuple(system for system in systems if system not in CALLED)
-
-    def begin(match: re.Match[str]) -> str:
-        is_name = names and told.startswith(names, match.start(2))
-        return match[0] if is_name else match[1] + match[2].upper()
-
-    return re.sub(r"(^|\. )([a-z])", begin, told).replace(" %", "%")
-
-
 def _but(facts: Facts) -> Sentence:
     """What got worse beside the questions of the verdict."""
     worse = facts.worse_areas
     if not worse:
         return Sentence("")
-    told = ", ".join(f"{{{3 * k}}} ({{{3 * k + 1}}} {{{3 * k + 2}}}{_lower_note(worse[k])})" for k in range(len(worse)))
-    parts = [
-        part
-        for area in worse
-        for part in (
-            ("text", WORSE_AT.get(area.name, area.title)),
-            ("text", area.main.title),
-            ("delta", area.main.comparison.at("delta")),
-        )
-    ]
-    return Sentence(f"But significantly worse at {told}.", tuple(parts))
+    told = [part for area in worse for part in (Sentence(", "), _worse_at(area))]
+    return _joined(Sentence("But significantly worse at "), *told[1:], Sentence("."))
+
+
+def _worse_at(area: Area) -> Sentence:
+    """An area that got worse, by which figure, how much and how sure."""
+    row = area.main.comparison
+    interval = ", 95% interval {3} to {4}" if row.at("low").known else ""
+    lower = "" if area.main.higher_is_better else ", lower is better"
+    names = (("text", WORSE_AT.get(area.name, area.title)), ("text", area.main.title))
+    ends = (("delta", row.at(end)) for end in ("delta", "low", "high"))
+    return Sentence(f"{{0}} ({{1}} {{2}}{interval}{lower})", (*names, *ends))
 
 
 WORSE_AT = {GENERAL: "predicting general text", INSTRUCTIONS: "following instructions", CONSISTENCY: "other wordings"}
-
-
-def _lower_note(area: Area) -> str:
-    return "" if area.main.higher_is_better else ", lower is better"
 
 
 def _has_numbers(results: Results) -> bool:
@@ -141,16 +125,16 @@ def _about(results: Results, said: str) -> str:
 
 # ── in plain words ──
 
-CALLED = {TUNED: "the tuned model", BASE: "the base model"}
-
 
 def _lead(results: Results, tone: Tone) -> Sentence:
     """What the systems reached, and how to take it."""
     reached = _reached(results, results.focus)
     if results.rival is None:
-        return _joined(reached, Sentence("; there is nothing to compare it with."))
+        return _joined(reached, _spread(results), Sentence("; there is nothing to compare it with."))
     zero = all(best.value == 0 for best in (_value(results, name) for name in (results.focus, results.rival)))
-    said = _joined(reached, Sentence("; "), _reached(results, results.rival, first=False), _spread(results))
+    said = _joined(
+        reached, Sentence("; "), _reached(results, results.rival, first=False), _spread(results), Sentence(".")
+    )
     return _joined(said, *([] if zero else [_trivial(results)]), _taken(results, tone, zero))
 
 
@@ -160,10 +144,10 @@ def _spread(results: Results) -> Sentence:
     num_families = Figure(len({result.family for result in results.tasks}), "eval/summary.json#/groups (families)")
     num_groups = Figure(len(results.groups), "eval/summary.json#/groups (number of them)")
     if num_tasks.value == 1:
-        return Sentence(".")
+        return Sentence("")
     if num_groups.value == 1 or num_families.value == num_tasks.value:
-        return Sentence(", on average over {0} families of tasks.", (("count", num_tasks),))
-    text = ", on average over {0} families of tasks in {1} sets of test questions."
+        return Sentence(", on average over {0} families of tasks", (("count", num_tasks),))
+    text = ", on average over {0} families of tasks in {1} sets of test questions"
     return Sentence(text, (("count", num_families), ("count", num_groups)))
 
 
@@ -172,10 +156,17 @@ def _reached(results: Results, system: str, *, first: bool = True) -> Sentence:
     name = name[0].upper() + name[1:] if first and system in CALLED else name
     value = _value(results, system)
     if results.is_share:
-        verb = "answers {1} of the test questions right" if first else "{1}"
+        verb = DOES.get(results.metric, "answers {1} of the test questions right") if first else "{1}"
         return Sentence(f"{{0}} {verb}", (("text", name), ("percent", value)))
     verb = "scores {1} on {2}" if first else "{1}"
     return Sentence(f"{{0}} {verb}", (("text", name), ("score", value), ("text", results.title)))
+
+
+DOES = {
+    "prompt_level_strict": "does all that {1} of the requests ask, to the letter",
+    "prompt_level_loose": "does all that {1} of the requests ask, a first or last line and asterisks forgiven",
+}
+"""What a share of requests says, where it is not one of right answers."""
 
 
 def _value(results: Results, system: str) -> Figure:

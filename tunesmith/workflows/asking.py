@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from tunesmith.evaluation.shot_curve import shot_system
 from tunesmith.evaluation.suites import Context, Suite, Tasks, askable
 from tunesmith.evaluation.suites.consistency import REPEAT_TEMPERATURE
 from tunesmith.evaluation.suites.suite import OWN
+from tunesmith.evaluation.systems import system_name
 from tunesmith.lm import FAILED, Completion, LanguageModel, NoAnswers, OnAnswer, Sampling
 from tunesmith.model.generate import LocalModel
 from tunesmith.model.load import locate
@@ -338,12 +338,6 @@ def refuse_no_model(target: str) -> None:
         RemoteModel.from_target(target).close()
     else:
         locate(target)
-
-
-def system_name(target: str) -> str:
-    """What a model is called in tables and folders: the last part of its path or name."""
-    plain = target.partition("@")[0].removeprefix("openai:")
-    return re.sub(r"[^\w.-]+", "_", Path(plain).name) or "model"
 
 
 class Rephraser:

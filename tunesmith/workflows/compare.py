@@ -27,6 +27,7 @@ from tunesmith.recipe import EvaluateSection, ModelSection, Recipe
 from tunesmith.records import Record
 from tunesmith.run import Run
 from tunesmith.workflows.asking import Asker, Questions, Rephraser, System, base_with_shots, gather, refuse_no_model
+from tunesmith.workflows.given import tell_other_metric
 from tunesmith.workflows.opening import fair_template, model_sha256, open_to_ask
 
 
@@ -172,12 +173,6 @@ def _by_novelty(asker: Asker, asked: Mapping[str, Sequence[str]], metric: str) -
         if own.keys() <= {*tasks}
     }
     return {"generalization": summarize_by_novelty(answered, novelties, metric=metric, seed=asker.seed)}
-
-
-def tell_other_metric(wanted: str | None, summary: Mapping[str, Any], console: Progress) -> None:
-    """Warn where the headline is not of the metric asked for: accuracy and macro-F1 need a task with labels."""
-    if wanted not in (None, summary["primary_metric"]):
-        console.warn(f"No task has {wanted}, so the headline is {summary['primary_metric']}.")
 
 
 def _tell_unknown_tasks(metrics: Mapping[str, Sequence[str]], summary: Mapping[str, Any], console: Progress) -> None:

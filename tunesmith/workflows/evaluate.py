@@ -5,82 +5,44 @@ from __future__ import annotations
 import gc
 import shlex
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tunesmith.curation.data_folder import read_split
 from tunesmith.errors import DataError, ModelError, UsageError
 from tunesmith.evaluation.measurements import ALL
-from tunesmith.evaluation.metrics import check_metric_names
 from tunesmith.evaluation.questions import file_samples, shot_records
-from tunesmith.evaluation.runner import Sample, score_predictions
-from tunesmith.evaluation.suites import choose_suites
+from tunesmith.evaluation.runner import Sample
 from tunesmith.evaluation.suites.suite import GENERAL, OWN, SHOTS
-from tunesmith.evaluation.summary import summarize
-from tunesmith.evaluation.systems import BASE, TUNED
-from tunesmith.evaluation.verdict import verdict_sentence
+from tunesmith.evaluation.systems import BASE, TUNED, system_name
 from tunesmith.files import refuse_overwriting
 from tunesmith.progress import Progress, SilentProgress
 from tunesmith.recipe import EvaluateSection, Recipe
 from tunesmith.records import Record
 from tunesmith.rendering.fewshot import ShotPool
-from tunesmith.report import write_report
 from tunesmith.run import Run
-from tunesmith.workflows.asking import Asker, base_with_shots, open_system, system_name
+from tunesmith.workflows.asking import Asker, base_with_shots, open_system, refuse_no_model
 from tunesmith.workflows.compare import (
     ask_tuned,
     load_samples,
     open_base,
     questions_of,
     summarize_asked,
+)
+from tunesmith.workflows.given import (
+    Wish,
+    checked_wish,
+    is_run,
+    missing,
+    reported,
+    score_given,
     tell_other_metric,
+    told,
 )
 
 LONGEST_ANSWER = 512
 """Tokens of an answer where no recipe says: a model nobody tuned for short ones may be asked for a page of text."""
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What the person asked for on the command line; None where nothing was said.
-
-    Attributes:
-        tasks: files of questions. suites: names of suites and sets. against: a second model to compare with.
-        columns: names of columns that are not recognized, as in a recipe.
-        shots: files of records to take worked examples from; by default a run's training records.
-        template: the chat template of every model that is no run; by default its own, else that of the first.
-        metric: the one of the headline. metrics: those every task shows.
-        run_code: programs a model wrote may be run.
-        alone: a run is asked without its base and baselines.
-    """
-
-    tasks: Sequence[Path] = ()
-    suites: Sequence[str] = ()
-    against: str | None = None
-    max_samples: int | None = None
-    max_new_tokens: int | None = None
-    shots: Sequence[Path] = ()
-    num_shots: int | None = None
-    template: str | None = None
-    metric: str | None = None
-    metrics: Sequence[str] = ()
-    columns: Mapping[str, str] | None = None
-    run_code: bool = False
-    alone: bool = False
-
-    def changes_how(self) -> str | None:
-        """The first option that would make a run's own figures something else, or None."""
-        said = {
-            "--max-samples": self.max_samples,
-            "--max-new-tokens": self.max_new_tokens,
-            "--shots": self.shots or None,
-            "--num-shots": self.num_shots,
-            "--against": self.against,
-            "--metric": self.metric,
-            "--metrics": self.metrics or None,
-        }
-        return next((name for name, value in said.items() if value is not None), None)
 
 
 def evaluate_model(
@@ -98,59 +60,19 @@ def evaluate_model(
     figures go into the run itself where no ``output_dir`` is given, and what it has been asked before stays in them. The
     other ``wishes`` are those of `Wish`.
     """
-    wish = Wish(**wishes)
-    choose_suites(wish.suites)
-    check_metric_names([wish.metric] if wish.metric is not None else [], "--metric", judged=True)
-    check_metric_names(wish.metrics, "--metrics")
     if predictions is not None:
-        if output_dir is None:
-            raise _missing("--output DIR", f"--predictions {predictions}", wish)
-        return _score_given(predictions, wish, output_dir, console)
+        return score_given(predictions, output_dir=output_dir, console=console, **wishes)
+    wish = checked_wish(**wishes)
+    if wish.rephrase_with is not None:
+        refuse_no_model(wish.rephrase_with)
     assert target is not None
     if is_run(target):
         return _evaluate_run(Run.open(target), wish, output_dir, console)
     if not wish.tasks and not wish.suites:
-        raise _missing("--tasks FILE", target, wish)
+        raise missing("--tasks FILE", target, wish)
     if output_dir is None:
-        raise _missing("--output DIR", target, wish)
+        raise missing("--output DIR", target, wish)
     return _evaluate_other(target, wish, output_dir, console)
-
-
-def _missing(option: str, asked: str, wish: Wish) -> UsageError:
-    """The whole command, from what was typed; ``asked``: the model, or the given answers."""
-    typed = [*(f"--tasks {path}" for path in wish.tasks), *(f"--suite {name}" for name in wish.suites)]
-    example = f"tunesmith evaluate {asked} {' '.join(typed) or '--tasks questions.jsonl'} --output scores"
-    other = "" if typed or asked.startswith("--") else " (or --suite NAME for --tasks FILE)"
-    is_known = Path(asked).exists() or asked.startswith(("openai:", "tunesmith/", "--"))
-    unknown = "" if is_known else f"{asked}: no run or model folder of this name here, so it is taken for a hub id. "
-    return UsageError(f"{unknown}{option} is missing. For example: {example}{other}")
-
-
-def is_run(target: str) -> bool:
-    """Whether a name is that of a run folder."""
-    return Run(target).exists()
-
-
-def _score_given(predictions: Path, wish: Wish, output_dir: Path, console: Progress) -> dict[str, Any]:
-    eval_dir = output_dir / "eval"
-    refuse_overwriting([*wish.tasks, predictions], eval_dir / "summary.json")
-    # Given answers are one per sample: a choice among the samples would leave some of them without a question.
-    samples = file_samples(wish.tasks, console, columns=wish.columns)
-    score_predictions(predictions, samples, eval_dir, run_code=wish.run_code)
-    metrics = {ALL: wish.metrics} if wish.metrics else None
-    summary = summarize(eval_dir, systems=["predictions"], tasks=samples, metric=wish.metric, metrics=metrics)
-    tell_other_metric(wish.metric, summary, console)
-    return _reported(_told(summary, output_dir), output_dir)
-
-
-def _told(summary: dict[str, Any], output_dir: Path) -> dict[str, Any]:
-    return {**summary, "verdict": verdict_sentence(summary), "output": str(output_dir)}
-
-
-def _reported(found: dict[str, Any], output_dir: Path) -> dict[str, Any]:
-    """With the page of the result written, and where it is."""
-    html, _ = write_report(output_dir)
-    return found | {"report": str(html)}
 
 
 # -- a run -------------------------------------------------------------------------------------------------------------
@@ -165,7 +87,7 @@ def _evaluate_run(run: Run, wish: Wish, output_dir: Path | None, console: Progre
     if not run.model_dir.is_dir():
         raise ModelError(f"{run.path}: no model in it yet. Train it first: tunesmith train {run.recipe_file} --resume")
     if output_dir is not None:
-        return _reported(_ask_run(run, _section_of(run, wish), wish, output_dir, console), output_dir)
+        return reported(_ask_run(run, _section_of(run, wish), wish, output_dir, console), output_dir)
     option = wish.changes_how()
     if option is not None:
         raise UsageError(
@@ -174,7 +96,7 @@ def _evaluate_run(run: Run, wish: Wish, output_dir: Path | None, console: Progre
     with run:
         found = _ask_run(run, _section_of(run, wish), wish, run.path, console)
         if run.is_finished:
-            found = _reported(found, run.path)
+            found = reported(found, run.path)
         return found | {"next": _next_command(run, found)}
 
 
@@ -197,7 +119,7 @@ def _section_of(run: Run, wish: Wish) -> EvaluateSection:
     if wish.suites:
         kept = section.suites if wish.changes_how() is None else ()
         changes["suites"] = tuple(dict.fromkeys([*kept, *wish.suites]))
-    for name in ("max_samples", "max_new_tokens"):
+    for name in ("max_samples", "max_new_tokens", "rephrase_with"):
         if getattr(wish, name) is not None:
             changes[name] = getattr(wish, name)
     return section.model_copy(update=changes)
@@ -227,7 +149,7 @@ def _ask_run(run: Run, section: EvaluateSection, wish: Wish, output_dir: Path, c
     summary = summarize_asked(asker, section.metric, console)
     # The recipe's metric is of the run's own questions: of others nobody asked for it.
     tell_other_metric(wish.metric if wish.tasks else section.metric, summary, console)
-    return _told(summary, output_dir)
+    return told(summary, output_dir)
 
 
 def _own_questions(
@@ -283,7 +205,7 @@ def _evaluate_other(target: str, wish: Wish, output_dir: Path, console: Progress
     if wish.against is not None:
         models[_other_name(wish.against, {BASE, TUNED, *models})] = wish.against
     found = ask_models(models, wish, output_dir, console)
-    return _reported(_told(found, output_dir), output_dir)
+    return reported(told(found, output_dir), output_dir)
 
 
 def _other_name(target: str, taken: Collection[str]) -> str:
@@ -306,6 +228,7 @@ def ask_models(models: Mapping[str, str], wish: Wish, output_dir: Path, console:
         metric=wish.metric,
         metrics={ALL: tuple(wish.metrics)} if wish.metrics else {},
         run_code=wish.run_code,
+        rephrase_with=wish.rephrase_with,
     )
     own = file_samples(wish.tasks, console, columns=wish.columns, max_samples=section.max_samples)
     shots = _shots(wish, own, wish.num_shots or 0, console)

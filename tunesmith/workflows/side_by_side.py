@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,17 +17,18 @@ from tunesmith.evaluation.questions import file_samples
 from tunesmith.evaluation.runner import score_predictions, task_file_names
 from tunesmith.evaluation.seeds import summarize_seeds
 from tunesmith.evaluation.summary import summarize
-from tunesmith.evaluation.systems import BASE, BASELINES, TUNED, is_untrained
+from tunesmith.evaluation.systems import BASE, BASELINES, TUNED, is_untrained, system_name
 from tunesmith.evaluation.verdict import verdict_sentence
 from tunesmith.files import missing_path, read_json, refuse_overwriting, write_json, write_jsonl
 from tunesmith.progress import Progress, SilentProgress
 from tunesmith.recipe_files import recipe_differences
 from tunesmith.report import write_report
 from tunesmith.run import Run
-from tunesmith.workflows.asking import system_name
-from tunesmith.workflows.evaluate import Wish, ask_models, is_run
+from tunesmith.workflows.given import Wish, is_run
 
 PREDICTIONS, ANSWERS = "predictions", "answers"
+Ask = Callable[[Mapping[str, str], Wish, Path, Progress], dict[str, Any]]
+"""`tunesmith.workflows.evaluate.ask_models`, which takes torch; holding given answers side by side does not."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ def compare_systems(
     *,
     predictions: bool = False,
     output_dir: Path | None = None,
+    ask: Ask | None = None,
     console: Progress = SilentProgress(),
     **wishes: Any,
 ) -> dict[str, Any]:
@@ -51,7 +53,7 @@ def compare_systems(
 
     A target is a run (its tuned model's answers), an output folder of `evaluate`, the folder of one system in it
     (``eval/SYSTEM``), a file of answers (``predictions``), or a model to ask. With ``tasks`` a run is asked their
-    questions, as a model is; the first that is asked decides how the others are (`ask_models`). The ``wishes`` are those of
+    questions, as a model is; the first that is asked decides how the others are (``ask``). The ``wishes`` are those of
     `Wish`. Writes ``eval/SYSTEM/TASK.jsonl`` and ``eval/summary.json`` below ``output_dir``, without which nothing is
     kept, and returns the summary with ``verdict`` ({system: in words}), ``left_out`` ({system: how many of its samples
     another did not answer}), ``asked`` ({system: how}, of those of which it is known), ``output`` and with one the page,
@@ -73,7 +75,7 @@ def compare_systems(
         if predictions:
             answered = _score(found, wish, scratch, console)
         else:
-            found = _asked(found, wish, output_dir, console)
+            found = _asked(found, wish, output_dir, ask, console)
             answered = {target.name: read_answers(target.folder) for target in found}
         common, left_out = _common(answered, console)
         eval_dir = (output_dir or scratch) / "eval"
@@ -135,14 +137,24 @@ def _is_system(path: Path) -> bool:
 
 
 def unique_names(targets: Sequence[str]) -> list[str]:
-    """What each is called: the last part of its path, with the folders above where that is not enough."""
+    """What each is called: the last part of its path, behind a folder that tells it apart where others end so too."""
     parts = [_name_parts(given) for given in targets]
-    names = ["_".join(words[-1:]) for words in parts]
-    for depth in range(2, max(map(len, parts)) + 1):
-        names = ["_".join(words[-depth:]) if names.count(name) > 1 else name for name, words in zip(names, parts)]
+    names = [_short_name(words, parts) for words in parts]
     return [
         f"{name}_{names[:place].count(name) + 1}" if name in names[:place] else name for place, name in enumerate(names)
     ]
+
+
+def _short_name(words: list[str], parts: Sequence[list[str]]) -> str:
+    alike = [other for other in parts if other[-1] == words[-1] and other != words]
+    if not alike:
+        return words[-1]
+    depths = range(2, len(words) + 1)
+    telling = (words[-k] for k in depths if all(len(other) < k or other[-k] != words[-k] for other in alike))
+    if (folder := next(telling, None)) is not None:
+        return f"{folder}_{words[-1]}"
+    depth = next((k for k in depths if all(other[-k:] != words[-k:] for other in alike)), len(words))
+    return "_".join(words[-depth:])
 
 
 def _name_parts(given: str) -> list[str]:
@@ -168,7 +180,9 @@ def _score(
     return {target.name: read_answers(scratch / PREDICTIONS / target.name, samples) for target in found}
 
 
-def _asked(found: Sequence[Target], wish: Wish, output_dir: Path | None, console: Progress) -> list[Target]:
+def _asked(
+    found: Sequence[Target], wish: Wish, output_dir: Path | None, ask: Ask | None, console: Progress
+) -> list[Target]:
     """The targets, those without answers asked the questions below ``output_dir``, where their folders lie then."""
     models = {target.name: _model_of(target.given) for target in found if target.folder is None}
     if not models:
@@ -176,7 +190,8 @@ def _asked(found: Sequence[Target], wish: Wish, output_dir: Path | None, console
     if output_dir is None:
         given = next(target.given for target in found if target.folder is None)
         raise UsageError(f"{given}: has to be asked, and its answers need a folder: --output DIR.")
-    ask_models(models, wish, output_dir / "asked", console)
+    assert ask is not None, "whoever compares models says how they are asked"
+    ask(models, wish, output_dir / "asked", console)
     folder = output_dir / "asked" / "eval"
     return [replace(target, folder=target.folder or folder / target.name) for target in found]
 

@@ -96,7 +96,7 @@ def test_fresh_instructions_have_checks_and_another_seed_has_others():
 
     samples = asked(3)
     assert len(samples) == 4 and {sample.group for sample in samples} == {"instructions"}
-    assert all(sample.task.startswith("instructions/") and sample.expected["checks"] for sample in samples)
+    assert all(sample.task == "instructions" and sample.expected["checks"] for sample in samples)
     assert not {sample.prompt for sample in samples} & {sample.prompt for sample in asked(4)}
 
 
@@ -166,6 +166,14 @@ def test_given_variants_of_a_question_are_kept_as_they_are():
     given = [question(1, variant_of="qa1", variant="original"), question(2, variant_of="qa1", variant="formal")]
     asked = ask("consistency", own={"qa": given})["consistency"]
     assert [(sample.id, sample.variant) for sample in asked] == [("qa1", "original"), ("qa2", "formal")]
+
+
+def test_a_wording_of_a_question_that_is_not_there_is_left_out_and_told():
+    given = [question(1, variant_of="qa9", variant="short", source="q.jsonl:1"), question(2), question(3)]
+    told: list[str] = []
+    asked = ask("consistency", own={"qa": given}, tell=told.append)["consistency"]
+    assert "qa1" not in {sample.id for sample in asked}
+    assert told == ["consistency: 1 row left out whose `variant_of` names no other row; the first: q.jsonl:1 (`qa9`)."]
 
 
 def test_a_model_may_rephrase_and_what_it_spoils_is_counted():

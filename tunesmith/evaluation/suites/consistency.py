@@ -26,7 +26,7 @@ def rephrased_questions(context: Context) -> Tasks:
     What none of these can word otherwise is told, and so is what the rules leave out in another language than English.
     """
     questions = [sample for samples in context.own.values() for sample in samples]
-    given = [sample for sample in questions if sample.variant_of]
+    given, lone_given = _given(questions)
     lone = choose_evenly(
         {task: [sample for sample in samples if not sample.variant_of] for task, samples in context.own.items()},
         context.most(share=0.5),
@@ -35,7 +35,7 @@ def rephrased_questions(context: Context) -> Tasks:
     originals = [sample for samples in lone.values() for sample in samples]
     clusters = _clusters(originals, context)
     alone = [cluster[0] for cluster in clusters if len(cluster) == 1]
-    for text in (_told_of_languages(originals), _told_alone(alone, len(originals))):
+    for text in (_told_of_languages(originals), _told_alone(alone, len(originals)), _told_lone_given(lone_given)):
         if text:
             context.tell(f"{CONSISTENCY}: {text}")
     asked = given + [sample for cluster in clusters if len(cluster) > 1 for sample in cluster]
@@ -44,6 +44,24 @@ def rephrased_questions(context: Context) -> Tasks:
     return {
         task: [replace(sample, task=task, group=CONSISTENCY) for sample in samples] for task, samples in tasks.items()
     }
+
+
+def _given(questions: Sequence[Sample]) -> tuple[list[Sample], list[Sample]]:
+    """The questions that come with other wordings, these with them; and those that name a question there is no other of."""
+    sizes = Counter(sample.variant_of for sample in questions if sample.variant_of)
+    clustered = [sample for sample in questions if sizes[sample.variant_of] > 1]
+    return clustered, [sample for sample in questions if sizes[sample.variant_of] == 1]
+
+
+def _told_lone_given(samples: Sequence[Sample]) -> str:
+    """How many rows call themselves a wording of a question that no other row is; empty where there is none."""
+    if not samples:
+        return ""
+    first = samples[0]
+    return (
+        f"{len(samples)} row{'s' if len(samples) > 1 else ''} left out whose `variant_of` names no other row; the first:"
+        f" {first.source or first.id} (`{first.variant_of}`)."
+    )
 
 
 def _clusters(originals: Sequence[Sample], context: Context) -> list[list[Sample]]:
@@ -75,7 +93,7 @@ def _told_of_languages(originals: Sequence[Sample]) -> str:
     names = ", ".join(f"{language or 'unknown'} {count}" for language, count in others.most_common())
     return (
         f"{others.total()} of {len(worded)} questions are not in English, as far as a program can tell ({names}): rules give"
-        " those typos and another order at most, and no formality, complexity, specificity or politeness. Wordings of your own (`variants`, evaluate.phrasings) and of a model (evaluate.rephrase_with) hold in any"
+        " those typos and another order at most, and no formality, complexity, specificity or politeness. Wordings of your own (`variants`, evaluate.phrasings) and of a model (evaluate.rephrase_with, or --rephrase-with MODEL) hold in any"
         " language."
     )
 

@@ -10,7 +10,7 @@ ROOM = 256
 
 
 def fresh_instructions(context: Context) -> Tasks:
-    """Requests with one to three constraints each, made anew from the seed; a task for each kind of constraint."""
+    """Requests with one to three constraints each, made anew from the seed."""
     return fresh_instruction_samples(context.most(), seed=context.seed)
 
 
