@@ -269,15 +269,6 @@ def swap_p(swapped: Floats, delta: float, *, exact: bool = False) -> float:
     return num_as_large / len(swapped) if exact else (num_as_large + 1) / (len(swapped) + 1)
 
 
-def sign_flip_p(deltas: Sequence[float], rng: np.random.Generator, num_resamples: int = NUM_RESAMPLES) -> float:
-    """Two-sided p of the paired permutation test of a mean difference; exact where n is small enough for all flips."""
-    rows = np.asarray(deltas, dtype=np.float64)[:, None]
-    exact = 2 ** len(rows) <= num_resamples
-    sums = every_swap_sum(rows) if exact else swap_sums(rows, rng, num_resamples)
-    total = rows.sum()
-    return swap_p((total - 2 * sums[:, 0]) / len(rows), total / len(rows), exact=exact)
-
-
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
     """The p values adjusted for looking at all of them (Holm 1979); an undefined one stays so and is not counted.
 
